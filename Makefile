@@ -1,0 +1,50 @@
+# Every target works on a fresh clone: the environment is made when it is missing.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test test-slow check docs bench peers clean
+.DELETE_ON_ERROR:
+
+demo: .venv/core
+	$(BIN)/neurarium run hopular --preset quick
+	$(BIN)/neurarium report
+
+test: .venv/dev
+	$(BIN)/pytest -n auto -m "not slow"
+
+test-slow: .venv/dev
+	$(BIN)/pytest -n auto
+
+check: .venv/dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: .venv/dev
+	$(BIN)/mkdocs build --strict
+
+bench: .venv/dev
+	$(BIN)/python -m benchmarks
+
+peers: .venv/peers
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "neurarium needs Python 3.11 or newer: got $$($(PYTHON) --version); set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/core: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[dev]'
+	@touch $@ .venv/core
+
+.venv/peers: .venv/dev
+	$(INSTALL) -e '.[dev,peers]'
+	@touch $@
+
+clean:
+	rm -rf .venv runs report site

@@ -1,0 +1,5 @@
+"""Plain networks that systems are compared with and partly built on."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Experiments as grids of cells; records; claims and their verdicts."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
