@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow check docs bench peers clean
+.PHONY: demo test test-slow smoke check docs bench peers clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core
@@ -16,6 +16,9 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	$(BIN)/pytest -n auto
+
+smoke: .venv/dev
+	$(BIN)/python -m neurarium.experiments --preset smoke
 
 check: .venv/dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

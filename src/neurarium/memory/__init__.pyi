@@ -1,0 +1,10 @@
+from .hopular import Hopular as Hopular
+from .hopular_attributes import AttributeLayout as AttributeLayout
+from .hopular_block import HopularBlock as HopularBlock
+from .hopular_block import HopularLookup as HopularLookup
+from .hopular_corruption import corrupt_attributes as corrupt_attributes
+from .hopular_corruption import mask_targets as mask_targets
+from .hopular_loss import feature_loss_weight as feature_loss_weight
+from .hopular_loss import hopular_loss as hopular_loss
+from .hopular_loss import score_targets as score_targets
+from .reference import load_reference_state_dict as load_reference_state_dict

@@ -1,0 +1,2 @@
+from .build import build as build
+from .readme import scoreboard_markdown as scoreboard_markdown

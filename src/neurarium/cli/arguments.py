@@ -1,0 +1,67 @@
+"""Words to a typed dataclass, by tyro; a wrong word is one sentence instead of a box."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import tyro
+
+T = TypeVar("T")
+
+
+def parse(options: type[T], words: Sequence[str], command: str) -> T:
+    """An instance of ``options`` from the words after ``neurarium <command>``.
+
+    Args:
+        options: a dataclass; its docstring's ``Args`` are the help of the flags.
+        words: what the user typed.
+        command: for the usage line.
+
+    Raises:
+        ValueError: the words do not fit; one sentence.
+    """
+    program = f"neurarium {command}"
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            return tyro.cli(
+                options, prog=program, args=words, config=(tyro.conf.FlagCreatePairsOff,)
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise ValueError(_condense(errors.getvalue(), program)) from None
+
+
+def _condense(box: str, program: str) -> str:
+    """The box that tyro prints, drawn with lines or with dashes, as a sentence.
+
+    Example:
+        >>> _condense("╭─ Oops ───╮\\n│ Bad word │\\n│ ──────── │\\n│ For help │", "neurarium run")
+        'Bad word; see `neurarium run --help`'
+        >>> _condense(" Oops\\n ------\\n  Bad word\\n  ------\\n  For help", "neurarium run")
+        'Bad word; see `neurarium run --help`'
+    """
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
+    sections: list[list[str]] = [[]]
+    for row in (line.strip("│ ") for line in plain.splitlines()):
+        if row.startswith("╭") or (len(row) > 3 and not row.strip("─-")):
+            sections.append([])  # below the title, or below a rule
+        elif row:
+            sections[-1].append(row)
+    _, said, *more = sections
+    text = " ".join(said).rstrip(".")
+    if more and more[0] and more[0][0].startswith("Perhaps you meant"):
+        text += f"; did you mean {more[0][1].split()[0].rstrip(',')}?"
+    return f"{text}; see `{program} --help`"
+
+
+def as_json(value: Any) -> str:
+    """One JSON document, with letters as they are."""
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,92 @@
+"""``neurarium data list|get|path``: the named datasets and where their files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from neurarium.data import DATASETS, data_path, locate
+from neurarium.data.load import entry
+
+from .arguments import as_json, parse
+
+
+@dataclass(frozen=True)
+class ListData:
+    """List the datasets.
+
+    Args:
+        json: print a JSON list instead of lines.
+    """
+
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class Name:
+    """Fetch a dataset if no place has it, check it, and print the paths of its files.
+
+    Args:
+        name: a dataset, as `neurarium data list` names it.
+    """
+
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
+
+
+def main(words: Sequence[str]) -> int:
+    """Dispatch on list, get and path."""
+    verb, rest = (words[0], words[1:]) if words else ("", ())
+    if verb in ("-h", "--help"):
+        print("usage: neurarium data list [--json] | get NAME | path NAME")
+    elif verb == "list":
+        _list(parse(ListData, rest, "data list"))
+    elif verb == "get":
+        _print_paths(data_path(parse(Name, rest, "data get").name))
+    elif verb == "path":
+        _print_paths(_present(parse(Name, rest, "data path").name))
+    else:
+        raise ValueError(f"data must be followed by list, get or path: got {verb!r}")
+    return 0
+
+
+def _list(options: ListData) -> None:
+    rows = []
+    for dataset in DATASETS.values():
+        here = all(locate.find(file) for file in dataset.files)
+        rows.append(
+            {
+                "name": dataset.name,
+                "title": dataset.title,
+                "here": here,
+                "origin": dataset.origin,
+                "licence": dataset.licence,
+                "citation": dataset.citation,
+            }
+        )
+    if options.json:
+        print(as_json(rows))
+        return
+    width = max(len(str(row["name"])) for row in rows)
+    for row in rows:
+        print(f"{row['name']:<{width}}  {'here  ' if row['here'] else 'absent'}  {row['title']}")
+
+
+def _present(name: str) -> list[object]:
+    """Paths of files that are here; ``path`` never downloads."""
+    dataset = entry(name)
+    paths = [locate.find(file) for file in dataset.files]
+    if None in paths:
+        places = ", ".join(map(str, locate.search_places()))
+        raise FileNotFoundError(
+            f"{name} must be on this machine: got no {dataset.files[paths.index(None)].path} in "
+            f"{places}; get it with `neurarium data get {name}`"
+        )
+    return list(paths)
+
+
+def _print_paths(paths: Sequence[object]) -> None:
+    for path in paths:
+        print(path)

@@ -1,0 +1,29 @@
+"""``neurarium report``: the gallery of recorded results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .arguments import parse
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write the gallery of recorded results as static HTML.
+
+    Args:
+        out: the folder to write to.
+    """
+
+    out: Path = Path("report")
+
+
+def main(words: Sequence[str]) -> int:
+    """Build the site and print its first page."""
+    options = parse(Report, words, "report")
+    from neurarium import report
+
+    print(report.build(options.out))
+    return 0

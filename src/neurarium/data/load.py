@@ -1,0 +1,97 @@
+"""``load(name)``: a dataset by name, from wherever it lies, checked, parsed once a process."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from . import locate
+from .entry import Dataset
+from .locate import Root
+from .registry import DATASETS
+
+if TYPE_CHECKING:
+    from .containers import Bags, Images, Table
+
+
+def dataset_names() -> tuple[str, ...]:
+    """All names that :func:`load` takes, in the order of the registry."""
+    return tuple(DATASETS)
+
+
+@overload
+def load(name: Literal["mnist", "fashion_mnist"], root: Root = None) -> Images: ...
+
+
+@overload
+def load(
+    name: Literal["mil/elephant", "mil/fox", "mil/musk1", "mil/tiger"], root: Root = None
+) -> Bags: ...
+
+
+@overload
+def load(name: str, root: Root = None) -> Any: ...
+
+
+def load(name: str, root: Root = None) -> Any:
+    """A named dataset with its fixed splits.
+
+    Looked for under ``root``, the folders of ``$NEURARIUM_DATA``, inside the package and in the
+    user cache; otherwise downloaded from its public origin. Files are checked by SHA-256 wherever
+    they are found.
+
+    Args:
+        name: one of :func:`dataset_names`, e.g. ``"hopular/glass_identification"`` or ``"mnist"``.
+        root: a folder to look in first.
+
+    Returns:
+        A :class:`Table`, :class:`Images` or :class:`Bags`; an own copy for each call.
+
+    Raises:
+        ValueError: unknown name, or a file that is truncated, corrupt or another one.
+        FileNotFoundError: no place has the file and the download failed.
+
+    Example:
+        >>> table = load("hopular/haberman_survival")
+        >>> table.task, table.X.shape, len(table.splits), table.classes
+        ('classification', (306, 3), 4, ('0', '1'))
+    """
+    dataset = entry(name)
+    if root is not None and not Path(root).is_dir():
+        raise ValueError(f"root must be a folder: got {os.fspath(root)!r}")
+    paths = locate.locate(dataset, root)
+    stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+    return _parse(name, tuple(paths), stamps).copy()
+
+
+def data_path(name: str, root: Root = None) -> tuple[Path, ...]:
+    """The files of a dataset, fetched and checked if they are not on this machine yet."""
+    dataset = entry(name)
+    paths = locate.locate(dataset, root)
+    for file, path in zip(dataset.files, paths, strict=True):
+        locate.content(file, path)
+    return tuple(paths)
+
+
+def entry(name: str) -> Dataset:
+    """The registry's entry, or a ValueError that suggests the nearest name."""
+    if name in DATASETS:
+        return DATASETS[name]
+    near = difflib.get_close_matches(str(name), DATASETS, n=1) or [
+        known for known in DATASETS if known.rsplit("/", 1)[-1] == name
+    ]
+    hint = f"did you mean {near[0]!r}?" if near else "see neurarium.data.dataset_names()"
+    raise ValueError(f"name must be a known dataset: got {name!r}; {hint}")
+
+
+@lru_cache(maxsize=64)
+def _parse(
+    name: str, paths: tuple[Path, ...], stamps: tuple[tuple[int, int], ...]
+) -> Table | Images | Bags:
+    """Cached by file and modification; callers get copies."""
+    dataset = DATASETS[name]
+    contents = [locate.content(file, path) for file, path in zip(dataset.files, paths, strict=True)]
+    return dataset.read(name, contents)

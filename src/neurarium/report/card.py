@@ -1,0 +1,286 @@
+"""The model card of a system: what it is, when to use it, claims against measurements, origin."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from neurarium import catalog
+
+from .forest import claimed, forest
+from .markup import Html, h, inline, join, prose
+from .numbers import duration, number, signed
+from .page import badge
+from .recorded import Measured, Part, Recording
+from .standings import Standing, standings
+from .tables import data_table
+
+
+def card(system: catalog.System, recording: Recording | None, local: Recording | None) -> Html:
+    """The body of a system's page.
+
+    Args:
+        system: its row of the catalogue.
+        recording: the recorded result, if there is one.
+        local: the newest run on this machine, if there is one.
+    """
+    return h(
+        "div",
+        _head(system, recording),
+        _imports(system),
+        recording and _recorded(system, recording),
+        local and _local(system, local),
+        _provenance(system),
+        class_="wrap",
+    )
+
+
+def _head(system: catalog.System, recording: Recording | None) -> Html:
+    state = catalog.state(system)
+    label = recording.verdict if recording and recording.verdict else state
+    planned = (
+        h("p", "Planned: not in the library yet. What is known is below.", class_="stale")
+        if state == "planned"
+        else None
+    )
+    paper = h("p", h("strong", "The paper claims: "), f"{system.claim}. ", _paper_value(system))
+    return h(
+        "div",
+        h(
+            "nav",
+            h("a", "All systems", href="index.html"),
+            class_="crumbs",
+            aria_label="Breadcrumb",
+        ),
+        h("h1", system.title),
+        h(
+            "div",
+            badge(label),
+            h("span", system.slug, class_="tag"),
+            h("span", f"{system.family} · {system.kind} · {system.year}", class_="tag"),
+            h("a", f"arXiv {system.arxiv}", href=system.url),
+            class_="meta",
+        ),
+        planned,
+        h("p", system.about, class_="lead"),
+        paper if recording is None else None,
+        h("p", h("strong", "Notice. "), inline(system.notice), class_="notice")
+        if system.notice
+        else None,
+    )
+
+
+def _paper_value(system: catalog.System) -> str:
+    return f"Its number: {system.paper_value}." if system.paper_value else ""
+
+
+def _imports(system: catalog.System) -> Html:
+    by_room: dict[str, list[str]] = {}
+    for module, names in system.exports.items():
+        by_room.setdefault(".".join(module.split(".")[:2]), []).extend(names)
+    lines = "\n".join(_import(room, names) for room, names in by_room.items())
+    planned = catalog.state(system) == "planned"
+    return _section("Planned names" if planned else "Import", h("pre", h("code", lines)))
+
+
+def _import(room: str, names: list[str]) -> str:
+    line = f"from {room} import {', '.join(names)}"
+    if len(line) <= 88:
+        return line
+    folded = textwrap.fill(", ".join(names), 84, break_long_words=False, break_on_hyphens=False)
+    return f"from {room} import (\n{textwrap.indent(folded, '    ')},\n)"
+
+
+def _recorded(system: catalog.System, recording: Recording) -> Html:
+    stale = h(
+        "p",
+        "Stale: the code that was measured is no longer today’s. The numbers below are those that "
+        "were recorded; run the command again for today’s.",
+        class_="stale",
+    )
+    wins = [s for part in recording.parts for s in standings(part, system.slug)]
+    several = len(recording.parts) > 1
+    return join(
+        (
+            stale if recording.stale else None,
+            _section("Claims against measurement", *map(_claims, recording.parts)),
+            _explanation(recording),
+            _section("When to use it, and when not", _when(wins)) if wins else None,
+            _section("Results", *(_part(system, part, several) for part in recording.parts)),
+            _section("Compute it again", *(_again(system, p) for p in recording.parts)),
+        )
+    )
+
+
+def _local(system: catalog.System, local: Recording) -> Html:
+    return h(
+        "section",
+        h("h2", "The latest run on this machine"),
+        h(
+            "p",
+            f"Measured on this machine just now, preset {_presets(local)}: no verdict comes from "
+            "it. It stands beside the recorded verdict, it does not replace it.",
+        ),
+        *map(_claims, local.parts),
+        *(_part(system, part, len(local.parts) > 1) for part in local.parts),
+        class_="local",
+    )
+
+
+def _presets(recording: Recording) -> str:
+    return ", ".join(dict.fromkeys(part.preset for part in recording.parts))
+
+
+def _claims(part: Part) -> Html:
+    return h("div", (_claim(claim, part) for claim in part.claims), class_="claims")
+
+
+def _claim(claim: Measured, part: Part) -> Html:
+    rows: list[tuple[str, object]] = [("Claimed effect", claimed(claim.side))]
+    if claim.effect is not None:
+        rows.append(("Measured", f"{signed(claim.effect)}{_interval(claim)}"))
+    if claim.paper_value:
+        rows.append(("The paper’s number", claim.paper_value))
+    rows.append(("In the paper", claim.source))
+    place = f"{part.name}, {part.preset}" if part.name != "main" else part.preset
+    return h(
+        "article",
+        badge(claim.verdict) if claim.verdict else h("span", "no verdict", class_="badge"),
+        h("span", f"  {'headline · ' if claim.headline else ''}{place}", class_="tag"),
+        h("h4", claim.statement),
+        forest(claim.effect, claim.interval, claim.side, axis=True),
+        h("dl", ((h("dt", name), h("dd", value)) for name, value in rows)),
+        class_="panel headline" if claim.headline else "panel",
+    )
+
+
+def _interval(claim: Measured) -> str:
+    units = f", {claim.units} units" if claim.units else ""
+    if claim.interval is None:
+        return f"; no interval{units}"
+    low, high = claim.interval
+    return f", 95 % interval {signed(low)} to {signed(high)}{units}"
+
+
+def _explanation(recording: Recording) -> Html | None:
+    if not recording.explanation:
+        return None
+    return _section("Why the verdict is what it is", prose(recording.explanation))
+
+
+def _when(found: list[Standing]) -> Html:
+    wins = sorted((s for s in found if s.gain > 0), key=lambda s: -s.gain)
+    losses = sorted((s for s in found if s.gain < 0), key=lambda s: s.gain)
+    even = len(found) - len(wins) - len(losses)
+
+    def column(title: str, chosen: list[Standing], total: int) -> Html:
+        items = (
+            h("li", h("strong", s.row), f": {number(s.ours)}, {s.rival} {number(s.theirs)}")
+            for s in chosen[:6]
+        )
+        more = h("li", f"and {len(chosen) - 6} more", class_="quiet") if len(chosen) > 6 else None
+        return h(
+            "div",
+            h("h3", f"{title} on {len(chosen)} of {total}"),
+            h("ul", items, more) if chosen else h("p", "Nowhere in this table."),
+            class_="panel",
+        )
+
+    return join(
+        (
+            h(
+                "p",
+                "Read off the measured table, against the best of all other methods on each row"
+                f"{f'; equal on {even}' if even else ''}. A difference within the spread of the "
+                "seeds is no reason to choose either.",
+            ),
+            h(
+                "div",
+                column("Ahead of the best rival", wins, len(found)),
+                column("Behind the best rival", losses, len(found)),
+                class_="two",
+            ),
+        )
+    )
+
+
+def _part(system: catalog.System, part: Part, several: bool) -> Html:
+    return join(
+        (
+            h("h3", part.name) if several else None,
+            (data_table(table, system.slug, part.higher_is_better) for table in part.tables),
+            (_figure(name, svg) for name, svg in part.figures.items()),
+        )
+    )
+
+
+def _figure(name: str, svg: str) -> Html:
+    """A drawing as an image of its own, so that nothing in it can act on the page."""
+    title = name.replace("_", " ")
+    return h(
+        "figure",
+        h("img", src=f"data:image/svg+xml,{quote(svg)}", alt=f"Figure: {title}", loading="lazy"),
+        h("figcaption", title),
+    )
+
+
+def _again(system: catalog.System, part: Part) -> Html:
+    flag = "" if part.name == "main" else f" --part {part.name}"
+    command = f"neurarium run {system.slug}{flag} --preset {part.preset} --record"
+    facts = dict(_facts(part))
+    config = json.dumps(part.config, indent=1, ensure_ascii=False)
+    return join(
+        (
+            h("pre", h("code", command)),
+            h("dl", ((h("dt", k), h("dd", v)) for k, v in facts.items()), class_="plain"),
+            h("details", h("summary", "Configuration"), h("pre", h("code", config)))
+            if part.config
+            else None,
+        )
+    )
+
+
+def _facts(part: Part) -> Iterator[tuple[str, str]]:
+    if part.seconds is not None:
+        yield "Compute", duration(part.seconds)
+    if part.machine:
+        yield "Machine", part.machine
+    if part.versions:
+        yield "Versions", ", ".join(f"{name} {number}" for name, number in part.versions.items())
+
+
+def _provenance(system: catalog.System) -> Html:
+    origin = system.provenance
+    code = origin.repository or "none found"
+    if origin.repository and "/" in origin.repository:
+        url = f"https://github.com/{origin.repository}"
+        code = h("a", origin.repository, href=url)
+    licence = origin.licence or ("not looked up" if origin.repository else "")
+    rows = {
+        "Authors": ", ".join(a if a != "others" else "and others" for a in origin.authors),
+        "Their code": code,
+        "Its licence": licence,
+        "Ours": "written for this library, Apache-2.0",
+        "Parity": origin.parity or "not measured",
+    }
+    return join(
+        (
+            _section(
+                "Provenance",
+                h("dl", ((h("dt", k), h("dd", v)) for k, v in rows.items() if v), class_="plain"),
+            ),
+            _section(
+                "Where ours differs",
+                h("ul", (h("li", inline(line)) for line in origin.deviations)),
+            )
+            if origin.deviations
+            else None,
+            _section("Citation", h("pre", h("code", catalog.bibtex(system)))),
+        )
+    )
+
+
+def _section(title: str, *content: object) -> Html:
+    return h("section", h("h2", title), *content)

@@ -1,0 +1,20 @@
+"""Every Python block of the README and the tutorials runs, top to bottom, in a folder of its own."""
+
+import warnings
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from mktestdocs import check_md_file
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mpl.use("Agg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_md_file(page, memory=True)
