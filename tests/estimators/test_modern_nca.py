@@ -180,6 +180,21 @@ def test_regression_predicts_in_original_units_and_between_the_targets():
     assert (far <= y.max()).all()
 
 
+@BOTH
+def test_saved_model_predicts_bit_for_bit(estimator, tmp_path):
+    table, y = mixed_table()
+    if estimator is ModernNCARegressor:
+        y = (y == "yes") * 3.5
+    model = estimator(**TINY, random_state=0).fit(table, y)
+    model.save(tmp_path / "model")
+    restored = estimator.load(tmp_path / "model")
+    np.testing.assert_array_equal(restored.predict(table), model.predict(table))
+    np.testing.assert_array_equal(restored._average(table), model._average(table))
+    assert restored.get_params() == model.get_params()
+    with pytest.raises(ValueError, match="same order"):
+        restored.predict(table[["size", "color", "flag"]])
+
+
 def test_grid_search_and_pipeline():
     table, y = mixed_table()
     search = GridSearchCV(

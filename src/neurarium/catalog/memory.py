@@ -81,8 +81,11 @@ HOPULAR = System(
     claim="Hopular has the best median rank of test accuracy on 21 small UCI tables",
     paper_value="median rank 7.5 of 29 method groups, next best SVM 9.5 (Table 1)",
     exports={
-        "neurarium.memory.hopular": ("Hopular", "HopularBlock"),
-        "neurarium.memory.hopular_training": ("corrupt_attributes", "hopular_loss"),
+        "neurarium.memory.hopular": ("Hopular",),
+        "neurarium.memory.hopular_attributes": ("AttributeLayout",),
+        "neurarium.memory.hopular_block": ("HopularBlock", "HopularLookup"),
+        "neurarium.memory.hopular_corruption": ("corrupt_attributes", "mask_targets"),
+        "neurarium.memory.hopular_loss": ("feature_loss_weight", "hopular_loss", "score_targets"),
         "neurarium.estimators.hopular": ("HopularClassifier", "HopularRegressor"),
         "neurarium.optim.lamb": ("Lamb",),
         "neurarium.optim.ema": ("ema_model",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import re
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ def parse(options: type[T], words: Sequence[str], command: str) -> T:
         ValueError: the words do not fit; one sentence.
     """
     program = f"neurarium {command}"
+    if {"-h", "--help"} & set(words):
+        words = ["--help"]  # else the help leaves out what the other words have answered
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
@@ -35,6 +38,33 @@ def parse(options: type[T], words: Sequence[str], command: str) -> T:
         if stop.code in (0, None):
             raise
         raise ValueError(_condense(errors.getvalue(), program)) from None
+
+
+def parse_with(
+    options: type[T], name: str, settings: Any, words: Sequence[str], command: str
+) -> tuple[T, Any]:
+    """As :func:`parse`, with the fields of a second dataclass as flags beside those of ``options``.
+
+    Args:
+        options: as for :func:`parse`.
+        name: what the second group of flags is called in the help.
+        settings: a dataclass instance; its values are the defaults.
+        words: what the user typed.
+        command: for the usage line.
+
+    Returns:
+        The options, and the settings with the words' values.
+    """
+    flat: Any = tyro.conf.OmitArgPrefixes
+    both = dataclasses.make_dataclass(
+        options.__name__,
+        [(name, flat[type(settings)], dataclasses.field(default=settings))],
+        bases=(options,),
+        namespace={"__doc__": options.__doc__},
+        frozen=True,
+    )
+    parsed: Any = parse(both, words, command)
+    return parsed, getattr(parsed, name)
 
 
 def _condense(box: str, program: str) -> str:

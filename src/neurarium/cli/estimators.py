@@ -29,17 +29,18 @@ def estimator_class(name: str, task: str) -> type[Any]:
     return chosen
 
 
-def hyperparameters(estimator: type[Any]) -> type[Any]:
-    """A dataclass with the estimator's hyperparameters, their defaults and its documentation."""
+def hyperparameters(estimator: type[Any]) -> Any:
+    """A dataclass instance: the estimator's hyperparameters at their defaults, documented."""
     hints = typing.get_type_hints(estimator.__init__)
     fields = [
         (name, _word_type(name, hints.get(name, Any)), dataclasses.field(default=parameter.default))
         for name, parameter in inspect.signature(estimator).parameters.items()
         if name not in _PYTHON_ONLY
     ]
-    return dataclasses.make_dataclass(
+    settings = dataclasses.make_dataclass(
         "Hyperparameters", fields, frozen=True, namespace={"__doc__": estimator.__doc__}
     )
+    return settings()
 
 
 def _word_type(name: str, hint: Any) -> Any:

@@ -30,7 +30,9 @@ def experiments_of(slug: str, part: str | None) -> tuple[Experiment, ...]:
         return declared
     names = [experiment.part for experiment in declared]
     if part not in names:
-        raise ValueError(f"--part must be one of {', '.join(names)}: got {part!r}{_near(part, names)}")
+        raise ValueError(
+            f"--part must be one of {', '.join(names)}: got {part!r}{_near(part, names)}"
+        )
     return (declared[names.index(part)],)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from .arguments import parse
+from .arguments import parse_with
 from .estimators import TASKS, estimator_class, hyperparameters
 from .folders import make_folder
 from .warn import one_line_warnings
@@ -48,26 +47,11 @@ class Fit:
 def main(words: Sequence[str]) -> int:
     """Fit, save, say what was done."""
     named = words[0] if words and not words[0].startswith("-") else "hopular"
-    options, parameters = _parse(hyperparameters(estimator_class(named, TASKS[0])), words)
+    defaults = hyperparameters(estimator_class(named, TASKS[0]))
+    options, chosen = parse_with(Fit, "hyperparameters", defaults, words, "fit")
     with one_line_warnings():
-        _fit(options, parameters)
+        _fit(options, vars(chosen))
     return 0
-
-
-def _parse(flags: type[Any], words: Sequence[str]) -> tuple[Fit, dict[str, Any]]:
-    both = dataclasses.make_dataclass(
-        "FitCommand",
-        [
-            ("options", tyro.conf.OmitArgPrefixes[Fit]),
-            ("parameters", tyro.conf.OmitArgPrefixes[flags], dataclasses.field(default=flags())),
-        ],
-        namespace={"__doc__": "Fit an estimator to the rows of a CSV file and save it."},
-    )
-    parsed: Any = parse(both, words, "fit")
-    parameters = {
-        field.name: getattr(parsed.parameters, field.name) for field in dataclasses.fields(flags)
-    }
-    return parsed.options, parameters
 
 
 def _fit(options: Fit, parameters: dict[str, Any]) -> None:

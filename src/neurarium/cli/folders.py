@@ -14,7 +14,9 @@ def make_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OSError(f"--out must be a folder one can write to: got {folder} ({reason(error)})") from None
+        raise OSError(
+            f"--out must be a folder one can write to: got {folder} ({reason(error)})"
+        ) from None
 
 
 def check_file(path: Path) -> None:
@@ -25,7 +27,9 @@ def check_file(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise OSError(f"--out must be a file one can write to: got {path} ({reason(error)})") from None
+        raise OSError(
+            f"--out must be a file one can write to: got {path} ({reason(error)})"
+        ) from None
 
 
 def reason(error: OSError) -> str:

@@ -34,7 +34,7 @@ def main(words: Sequence[str]) -> int:
         raise ValueError(
             f"--family must be one of {', '.join(catalog.FAMILIES)}: got {options.family!r}"
         )
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "slug": system.slug,
             "title": system.title,

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
+# what the library raises on purpose, with a sentence for its user
+_SAID = (ValueError, TypeError, OSError, RuntimeError)
+
 # word → (module, what it does)
 COMMANDS = {
     "list": ("listing", "the 44 systems: slug, paper, family, state, verdict"),
@@ -45,13 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         print(sentence(error), file=sys.stderr)
-        return WRONG_USE if isinstance(error, ValueError | TypeError | OSError) else FAILED
+        return WRONG_USE if isinstance(error, _SAID) else FAILED
 
 
 def sentence(error: Exception) -> str:
     """The error as one line; an unexpected kind says what it is."""
     text = " ".join(str(error).split())
-    if isinstance(error, ValueError | TypeError | OSError) and text:
+    if isinstance(error, _SAID) and text:
         return text
     return f"unexpected {type(error).__name__}: {text}; add --debug for the traceback"
 

@@ -13,6 +13,7 @@ from typing import TextIO
 def one_line_warnings() -> Iterator[None]:
     """Within the block, a warning is the line ``warning: …``."""
     with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)  # said once for each place
         warnings.showwarning = _show
         yield
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +12,25 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from . import locate
 from .entry import Dataset
 from .locate import Root
-from .registry import DATASETS
 
 if TYPE_CHECKING:
     from .containers import Bags, Images, Table
 
 
+READING = 1
+"""Raised when a file that has not changed is read as other arrays: numbers computed from it are
+stale then. The registry itself is imported by name, outside of what an experiment's fingerprint
+covers, so that one more dataset makes no recorded result stale."""
+
+
+def _registry() -> dict[str, Dataset]:
+    datasets: dict[str, Dataset] = importlib.import_module("neurarium.data.registry").DATASETS
+    return datasets
+
+
 def dataset_names() -> tuple[str, ...]:
     """All names that :func:`load` takes, in the order of the registry."""
-    return tuple(DATASETS)
+    return tuple(_registry())
 
 
 @overload
@@ -78,10 +89,11 @@ def data_path(name: str, root: Root = None) -> tuple[Path, ...]:
 
 def entry(name: str) -> Dataset:
     """The registry's entry, or a ValueError that suggests the nearest name."""
-    if name in DATASETS:
-        return DATASETS[name]
-    near = difflib.get_close_matches(str(name), DATASETS, n=1) or [
-        known for known in DATASETS if known.rsplit("/", 1)[-1] == name
+    datasets = _registry()
+    if name in datasets:
+        return datasets[name]
+    near = difflib.get_close_matches(str(name), datasets, n=1) or [
+        known for known in datasets if known.rsplit("/", 1)[-1] == name
     ]
     hint = f"did you mean {near[0]!r}?" if near else "see neurarium.data.dataset_names()"
     raise ValueError(f"name must be a known dataset: got {name!r}; {hint}")
@@ -92,6 +104,6 @@ def _parse(
     name: str, paths: tuple[Path, ...], stamps: tuple[tuple[int, int], ...]
 ) -> Table | Images | Bags:
     """Cached by file and modification; callers get copies."""
-    dataset = DATASETS[name]
+    dataset = entry(name)
     contents = [locate.content(file, path) for file, path in zip(dataset.files, paths, strict=True)]
     return dataset.read(name, contents)

@@ -1,0 +1,11 @@
+from .checkpoint import load_checkpoint as load_checkpoint
+from .checkpoint import save_checkpoint as save_checkpoint
+from .fit import History as History
+from .fit import average_gradients as average_gradients
+from .fit import fit as fit
+from .seeds import Batches as Batches
+from .seeds import derived_generator as derived_generator
+from .seeds import rng_state as rng_state
+from .seeds import seed_everything as seed_everything
+from .seeds import set_rng_state as set_rng_state
+from .watch import progress as progress

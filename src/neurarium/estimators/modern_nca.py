@@ -20,6 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted
 from torch import Tensor
 
+from .persistence import SavedToDirectory, array_from_json, array_to_json
 from .soft_neighbours import NeighbourEmbedding, soft_neighbour_average
 from .table_encoder import TableEncoder
 
@@ -30,7 +31,7 @@ PREDICT_ROWS = 1024
 """Rows predicted at once: bounds the memory of the distances."""
 
 
-class _ModernNCA(BaseEstimator):
+class _ModernNCA(SavedToDirectory, BaseEstimator):
     """What classifier and regressor share: everything but the kind of target."""
 
     def __init__(
@@ -82,11 +83,9 @@ class _ModernNCA(BaseEstimator):
                 training stops after ``patience`` epochs without a better one.
         """
         self._check_parameters()
-        self.encoder_ = TableEncoder(categorical_features=self.categorical_features)
-        rows = self._encode(self.encoder_.fit(X), X)
-        self.n_features_in_ = self.encoder_.n_features_in_
-        if hasattr(self.encoder_, "feature_names_in_"):
-            self.feature_names_in_ = self.encoder_.feature_names_in_
+        encoder = TableEncoder(categorical_features=self.categorical_features).fit(X)
+        self._set_encoder(encoder)
+        rows = self._encode(encoder, X)
         check_consistent_length(X, y)
         if len(rows) < 2:
             raise ValueError(
@@ -109,17 +108,7 @@ class _ModernNCA(BaseEstimator):
     def _train(
         self, rows: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None
     ) -> None:
-        numeric = np.repeat(~np.array(self.encoder_.discrete_), self.encoder_.attribute_sizes_)
-        network = NeighbourEmbedding(
-            torch.from_numpy(numeric),
-            embed_dim=self.embed_dim,
-            num_layers=self.num_layers,
-            hidden_features=self.hidden_features,
-            num_frequencies=self.num_frequencies,
-            frequency_scale=self.frequency_scale,
-            frequency_dim=self.frequency_dim,
-            dropout=self.dropout,
-        ).to(rows.device)
+        network = self._network().to(rows.device)
         optimizer = torch.optim.AdamW(
             network.parameters(), lr=self.lr, weight_decay=self.weight_decay
         )
@@ -142,6 +131,39 @@ class _ModernNCA(BaseEstimator):
         self.targets_ = targets.double()
         if not torch.isfinite(self.candidates_).all():
             raise ValueError(f"lr must be small enough for training to converge: got {self.lr}")
+
+    def _network(self) -> NeighbourEmbedding:
+        numeric = np.repeat(~np.array(self.encoder_.discrete_), self.encoder_.attribute_sizes_)
+        return NeighbourEmbedding(
+            torch.from_numpy(numeric),
+            embed_dim=self.embed_dim,
+            num_layers=self.num_layers,
+            hidden_features=self.hidden_features,
+            num_frequencies=self.num_frequencies,
+            frequency_scale=self.frequency_scale,
+            frequency_dim=self.frequency_dim,
+            dropout=self.dropout,
+        )
+
+    def _set_encoder(self, encoder: TableEncoder) -> None:
+        self.encoder_ = encoder
+        self.n_features_in_ = encoder.n_features_in_
+        if hasattr(encoder, "feature_names_in_"):
+            self.feature_names_in_ = encoder.feature_names_in_
+
+    def _get_fitted(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        state = {"encoder": self.encoder_.get_state(), "n_iter": self.n_iter_}
+        weights = {f"network.{name}": value for name, value in self.network_.state_dict().items()}
+        return state, {"candidates": self.candidates_, "targets": self.targets_, **weights}
+
+    def _set_fitted(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        self._set_encoder(TableEncoder.from_state(state["encoder"]))
+        self.n_iter_ = state["n_iter"]
+        tensors = {name: tensor.to(self.device or "cpu") for name, tensor in tensors.items()}
+        self.candidates_, self.targets_ = tensors.pop("candidates"), tensors.pop("targets")
+        network = self._network().double().eval().to(self.device or "cpu")
+        network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items()})
+        self.network_ = network
 
     def _epoch(
         self,
@@ -297,6 +319,14 @@ class ModernNCAClassifier(ClassifierMixin, _ModernNCA):
         best = self._average(X).argmax(1)
         return self.classes_[best]
 
+    def _get_fitted(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        state, tensors = super()._get_fitted()
+        return {**state, "classes": array_to_json(self.classes_)}, tensors
+
+    def _set_fitted(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        super()._set_fitted(state, tensors)
+        self.classes_ = array_from_json(state["classes"])
+
     def _targets(self, y: Any, *, reset: bool) -> Tensor:
         y = _check_y(y)
         if pd.isna(y).any():
@@ -309,7 +339,7 @@ class ModernNCAClassifier(ClassifierMixin, _ModernNCA):
         else:
             unknown = ~np.isin(y, self.classes_)
             if unknown.any():
-                raise ValueError(f"eval_set must hold classes of y: got {y[unknown][0]!r}")
+                raise ValueError(f"eval_set must hold classes of y: got {y[unknown].tolist()[0]!r}")
             codes = np.searchsorted(self.classes_, y)
         return torch.eye(len(self.classes_), device=self.device or "cpu")[codes]
 
@@ -360,6 +390,14 @@ class ModernNCARegressor(RegressorMixin, _ModernNCA):
     def predict(self, X: Any) -> np.ndarray:
         """The neighbours' average target of each row."""
         return self._average(X)[:, 0] * self.target_scale_ + self.target_mean_
+
+    def _get_fitted(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        state, tensors = super()._get_fitted()
+        return {**state, "target": [self.target_mean_, self.target_scale_]}, tensors
+
+    def _set_fitted(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        super()._set_fitted(state, tensors)
+        self.target_mean_, self.target_scale_ = state["target"]
 
     def _targets(self, y: Any, *, reset: bool) -> Tensor:
         y = _check_y(y, y_numeric=True).astype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,12 +28,15 @@ class Cell(Mapping[str, AxisValue]):
     __slots__ = ("_axes",)
 
     def __init__(self, **axes: AxisValue) -> None:
-        for name, value in axes.items():
+        plain = {k: v.item() if hasattr(v, "item") else v for k, v in axes.items()}  # numpy scalars
+        for name, value in plain.items():
             if not isinstance(value, str | int | float | bool):
                 raise TypeError(
                     f"axis {name!r} must be str, int, float or bool: got {type(value).__name__}"
                 )
-        object.__setattr__(self, "_axes", dict(axes))
+            if value != value:
+                raise ValueError(f"axis {name!r} must be a number: got nan")
+        object.__setattr__(self, "_axes", plain)
 
     def __getitem__(self, name: str) -> AxisValue:
         return self._axes[name]
@@ -87,35 +91,72 @@ class Method:
     Args:
         fn: the module-level callable; its signature is stated by the experiment's docstring.
         axes: these replace the experiment's axes of the same name; an empty tuple removes one.
+
+    Example:
+        >>> Method(max, {"density": range(2), "seed": ()}).axes
+        {'density': (0, 1), 'seed': ()}
     """
 
     fn: Callable[..., Any]
     axes: Mapping[str, Iterable[AxisValue]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", {name: tuple(v) for name, v in self.axes.items()})
+
+
+def callable_of(method: Callable[..., Any] | Method) -> Callable[..., Any]:
+    """The function of a method, declared with axes or plain."""
+    return method.fn if isinstance(method, Method) else method
+
 
 def grid(
     axes: Mapping[str, Iterable[AxisValue]], methods: Mapping[str, Callable[..., Any] | Method]
 ) -> list[Cell]:
-    """All cells: the product of the axes for each method, seeds outermost so that methods interleave.
+    """All cells: the product of the axes for each method; seeds outermost, methods interleaved.
 
     Args:
         axes: name → values; an axis ``"method"`` restricts the methods.
         methods: name → callable or :class:`Method`.
+
+    Raises:
+        ValueError: an axis has no values, or ``"method"`` names one that does not exist.
+
+    Example:
+        >>> [(c.seed, c.method) for c in grid({"seed": range(2)}, {"svc": max, "knn": min})]
+        [(0, 'svc'), (0, 'knn'), (1, 'svc'), (1, 'knn')]
     """
     shared = {name: tuple(values) for name, values in axes.items() if name != "method"}
-    chosen = tuple(axes.get("method", methods))
-    unknown = [name for name in chosen if name not in methods]
-    if unknown:
-        raise ValueError(f"method must be one of {', '.join(methods)}: got {unknown[0]!r}")
-    order = sorted(shared, key=lambda name: name != "seed")
+    shared = {name: shared[name] for name in sorted(shared, key=lambda name: name != "seed")}
     cells: dict[tuple[int, ...], list[Cell]] = {}
-    for name in chosen:
-        method = methods[name]
-        own = {k: tuple(v) for k, v in method.axes.items()} if isinstance(method, Method) else {}
-        names = [k for k in [*order, *(k for k in own if k not in shared)] if own.get(k, (0,))]
-        values = [tuple(enumerate(own.get(k, shared.get(k, ())))) for k in names]
-        for point in itertools.product(*values):
+    for name in axes.get("method", methods):
+        method = methods[require_known("method", str(name), methods)]
+        own = dict(method.axes) if isinstance(method, Method) else {}
+        removed = {axis for axis, values in own.items() if not values}
+        used = {axis: v for axis, v in {**shared, **own}.items() if axis not in removed}
+        for axis, values in used.items():
+            if not values:
+                raise ValueError(f"axis {axis!r} must have a value: got none for method {name!r}")
+        for point in itertools.product(*(enumerate(values) for values in used.values())):
             position = tuple(index for index, _ in point)
-            axes_of_cell = {k: v for k, (_, v) in zip(names, point, strict=True)}
-            cells.setdefault(position, []).append(Cell(method=name, **axes_of_cell))
+            of_cell = {axis: value for axis, (_, value) in zip(used, point, strict=True)}
+            cells.setdefault(position, []).append(Cell(method=str(name), **of_cell))
     return [cell for position in sorted(cells) for cell in cells[position]]
+
+
+def require_known(what: str, name: str, known: Iterable[str]) -> str:
+    """The name itself where it is known.
+
+    Raises:
+        ValueError: otherwise, naming the nearest and listing all.
+
+    Example:
+        >>> require_known("preset", "quik", ["smoke", "quick"])
+        Traceback (most recent call last):
+        ValueError: preset must be one of smoke, quick: got 'quik'; did you mean 'quick'?
+    """
+    names = list(known)
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=1)
+    advice = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{what} must be one of {', '.join(names)}: got {name!r}{advice}")

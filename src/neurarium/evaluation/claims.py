@@ -23,10 +23,12 @@ class Claim:
         side: where the mean effect is claimed to lie: ``(0, inf)`` better, ``(-m, m)`` the same,
             ``(-m, inf)`` no worse.
         smallest: an effect wholly below this is no reproduction, although on the right side.
-        holds: the sheet's further rule on the records.
-        headline: exactly one claim a system carries this.
+        holds: the paper's further rule on the records.
+        headline: exactly one claim of a system carries this.
         paper_value: the paper's own number for the effect, for display.
         scale: ``"full"``, or ``"paper"`` where only the published scale can test it.
+        timed: the effect is a time; refused where the cells did not have the processor.
+        overlap: n_test / n_train where the units are overlapping random splits of one dataset.
     """
 
     statement: str
@@ -38,11 +40,30 @@ class Claim:
     headline: bool = False
     paper_value: str | None = None
     scale: str = "full"
+    timed: bool = False
+    overlap: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.side[0] < self.side[1]:
+            raise ValueError(f"side must be (low, high) with low below high: got {self.side}")
+        if self.scale not in ("full", "paper"):
+            raise ValueError(f"scale must be 'full' or 'paper': got {self.scale!r}")
 
 
 @dataclass(frozen=True)
 class Exact:
-    """A derived value: reproduced when ``measure(records)`` is within ``tolerance`` of ``value``."""
+    """A derived value: reproduced when ``measure(records)`` is within ``tolerance`` of ``value``.
+
+    Args:
+        statement: the claim in one sentence.
+        source: where the paper says it.
+        measure: ``measure(records)`` → the number that was computed.
+        value: what the derivation gives.
+        tolerance: the largest absolute difference that counts as the same.
+        headline: exactly one claim of a system carries this.
+        paper_value: the paper's own number as text; ``value`` by default.
+        scale: ``"full"``, or ``"paper"`` where only the published scale can test it.
+    """
 
     statement: str
     source: str
@@ -50,3 +71,5 @@ class Exact:
     value: float
     tolerance: float
     headline: bool = False
+    paper_value: str | None = None
+    scale: str = "full"

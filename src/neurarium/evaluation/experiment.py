@@ -111,3 +111,8 @@ class Experiment:
     higher_is_better: bool = True
     exclusive: bool = False
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        timed = any(isinstance(claim, Claim) and claim.timed for claim in self.claims)
+        if timed and not self.exclusive:
+            raise ValueError("exclusive must be True: got False with a timed claim")

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .ranks import rank_table
+
+if TYPE_CHECKING:
+    from .experiment import Experiment
+    from .records import Records
+
+Entry = str | float | int | None
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,52 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | int | None, ...], ...]
-    footer: tuple[tuple[str | float | int | None, ...], ...] = ()
+    rows: tuple[tuple[Entry, ...], ...]
+    footer: tuple[tuple[Entry, ...], ...] = ()
     note: str = ""
+
+    def __post_init__(self) -> None:
+        for row in (*self.rows, *self.footer):
+            if len(row) != len(self.columns):
+                raise ValueError(f"row must have {len(self.columns)} entries: got {len(row)}")
+
+
+def default_tables(records: Records, experiment: Experiment) -> tuple[Table, ...]:
+    """The experiment's metric as one table: methods as columns, datasets as rows.
+
+    Where there is no dataset, the first other axis names the rows. Seeds and other axes are
+    averaged. The footer has the mean, the median rank, parameters where they were recorded, and
+    the seconds of a cell with its share of stages.
+    """
+    ok, metric = records.ok, experiment.metric
+    if not any(metric in record.metrics for record in ok):
+        return ()
+    methods = ok.axis("method")
+    axis = _row_axis(ok)
+    means = ok.values(metric, "method", axis) if axis else {}
+    rows = [
+        (row, *(means.get((method, row)) for method in methods))
+        for row in dict.fromkeys(row for _, row in means)
+        if row is not None
+    ]
+    footer: list[tuple[Any, ...]] = [_footer("mean", ok.values(metric, "method"), methods)]
+    if axis and len(rows) > 1 and len(methods) > 1:
+        ranks = rank_table(ok, metric, higher_is_better=experiment.higher_is_better, unit=axis)
+        median = {m: statistics.median(r[m] for r in ranks.values() if m in r) for m in methods}
+        footer.append(_footer("median rank", median, methods))
+    if any("parameters" in record.metrics for record in ok):
+        footer.append(_footer("parameters", ok.values("parameters", "method"), methods))
+    footer.append(_footer("seconds a cell", ok.values("seconds", "method"), methods))
+    title = f"{metric}, {'higher' if experiment.higher_is_better else 'lower'} is better"
+    columns = (axis or "", *map(str, methods))
+    return (Table(title, columns, tuple(rows), tuple(footer)),)
+
+
+def _row_axis(records: Records) -> str | None:
+    axes = dict.fromkeys(name for record in records for name in record.cell)
+    others = [name for name in axes if name not in ("method", "seed")]
+    return "dataset" if "dataset" in others else next(iter(others), None)
+
+
+def _footer(name: str, values: dict[Any, float], methods: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (name, *(values.get(method) for method in methods))

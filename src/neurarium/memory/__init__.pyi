@@ -1,3 +1,12 @@
+from . import theory as theory
+from .associative import HopfieldNetwork as HopfieldNetwork
+from .associative import Recall as Recall
+from .dense import DenseAssociativeMemory as DenseAssociativeMemory
+from .hopfield import Hopfield as Hopfield
+from .hopfield_blocks import HopfieldDecoderLayer as HopfieldDecoderLayer
+from .hopfield_blocks import HopfieldEncoderLayer as HopfieldEncoderLayer
+from .hopfield_memory import HopfieldLayer as HopfieldLayer
+from .hopfield_memory import HopfieldPooling as HopfieldPooling
 from .hopular import Hopular as Hopular
 from .hopular_attributes import AttributeLayout as AttributeLayout
 from .hopular_block import HopularBlock as HopularBlock
@@ -8,3 +17,6 @@ from .hopular_loss import feature_loss_weight as feature_loss_weight
 from .hopular_loss import hopular_loss as hopular_loss
 from .hopular_loss import score_targets as score_targets
 from .reference import load_reference_state_dict as load_reference_state_dict
+from .retrieval import hopfield_energy as hopfield_energy
+from .retrieval import hopfield_retrieve as hopfield_retrieve
+from .retrieval import metastable_size as metastable_size

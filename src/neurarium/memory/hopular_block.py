@@ -124,6 +124,8 @@ class HopularLookup(nn.Module):
         self, query: Float[Tensor, "*B H L d"], stored: Stored, attn_mask: Tensor | None
     ) -> Float[Tensor, "*B H L d"]:
         """Fused attention; torch has its fast kernel for four axes only."""
+        if query.shape[-2] == 1 and attn_mask is None:  # two matrix–vector products are faster yet
+            return (query * self.beta @ stored.keys.mT).softmax(-1) @ stored.values
         extra = max(0, 4 - query.ndim)
         query, keys, values = (x[(None,) * extra] for x in (query, *stored))
         retrieved = F.scaled_dot_product_attention(

@@ -50,12 +50,17 @@ def attribute_losses(
     squared = (prediction[:, numeric] - target[:, numeric]).square()
     losses[:, ~layout.is_discrete.to(device)] = squared
     if layout.discrete:
-        places, real = (index.to(device) for index in layout.discrete_places())
-        logits = prediction[:, places].masked_fill(~real, -torch.inf)
-        category = target[:, places].argmax(-1, keepdim=True)
-        likelihood = F.log_softmax(logits, dim=-1).gather(-1, category).squeeze(-1)
+        category = _by_category(target, layout).argmax(-1, keepdim=True)
+        log_probability = F.log_softmax(_by_category(prediction, layout), dim=-1)
+        likelihood = log_probability.gather(-1, category).squeeze(-1)
         losses[:, layout.is_discrete.to(device)] = -likelihood
     return losses
+
+
+def _by_category(values: Float[Tensor, "B V"], layout: AttributeLayout) -> Float[Tensor, "B D S"]:
+    """Columns of each discrete attribute, filled up to the widest by −∞."""
+    places, real = (index.to(values.device) for index in layout.discrete_places())
+    return values[:, places].masked_fill(~real, -torch.inf)
 
 
 def hopular_loss(
@@ -131,9 +136,8 @@ def score_targets(
     loss, _ = _mean_over_attributes(losses, selected, layout.is_target)
     hits = losses.new_zeros(losses.shape)
     if layout.discrete:
-        places, real = (index.to(device) for index in layout.discrete_places())
-        guess = prediction[:, places].masked_fill(~real, -torch.inf).argmax(-1)
-        hits[:, layout.is_discrete.to(device)] = (guess == target[:, places].argmax(-1)).to(hits)
+        guess, truth = (_by_category(x, layout).argmax(-1) for x in (prediction, target))
+        hits[:, layout.is_discrete.to(device)] = (guess == truth).to(hits)
     wanted = layout.is_target & layout.is_discrete
     accuracy, any_discrete = _mean_over_attributes(hits, selected, wanted)
     return TargetScore(loss, torch.where(any_discrete, accuracy, torch.nan))

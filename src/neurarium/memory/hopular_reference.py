@@ -52,7 +52,9 @@ def _embedding(rest: dict[str, Tensor], num_attributes: int) -> dict[str, Tensor
         return [rest.pop(name) for name in names]
 
     return {
-        "embedding.input_weight": torch.cat([w.T for w in stacked("feature_embeddings.*.0.weight")]),
+        "embedding.input_weight": torch.cat(
+            [w.T for w in stacked("feature_embeddings.*.0.weight")]
+        ),
         "embedding.input_bias": torch.stack(stacked("feature_embeddings.*.0.bias")),
         "embedding.type_embedding": rest.pop("embeddings.feature_type_embeddings.weight"),
         "embedding.position_embedding": rest.pop("embeddings.feature_position_embeddings.weight"),

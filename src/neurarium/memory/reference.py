@@ -27,4 +27,5 @@ def load_reference_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor
 
 
 # Each of these registers the mapping of its modules; they import this file, hence the place.
-import neurarium.memory.hopular_reference  # noqa: E402
+import neurarium.memory.hopfield_reference  # noqa: E402
+import neurarium.memory.hopular_reference  # noqa: E402, F401

@@ -1,2 +1,2 @@
-from .build import build as build
+from .site import build as build
 from .readme import scoreboard_markdown as scoreboard_markdown

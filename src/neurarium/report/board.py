@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from neurarium import catalog
 
 from .forest import forest
-from .markup import Html, h
+from .markup import Html, h, join
 from .numbers import number, signed
 from .page import badge
 from .recorded import Measured, Recording
@@ -146,8 +146,7 @@ def measured(claim: Measured | None) -> Html:
         numbers.append(f" [{signed(claim.interval[0])}, {signed(claim.interval[1])}]")
     if claim.units:
         numbers.append(h("span", f" n = {claim.units}", class_="quiet small"))
-    drawing = forest(claim.effect, claim.interval, claim.side)
-    return Html(drawing + h("span", numbers, class_="effect"))
+    return join((forest(claim), h("span", numbers, class_="effect")))
 
 
 def _legend() -> tuple[str, ...]:

@@ -141,6 +141,8 @@ def _claim(claim: Measured, part: Part) -> Html:
     rows: list[tuple[str, object]] = [("Claimed effect", claimed(claim.side))]
     if claim.effect is not None:
         rows.append(("Measured", f"{signed(claim.effect)}{_interval(claim)}"))
+    if claim.reason:
+        rows.append(("Why", claim.reason))
     if claim.paper_value:
         rows.append(("The paper’s number", claim.paper_value))
     rows.append(("In the paper", claim.source))
@@ -150,7 +152,7 @@ def _claim(claim: Measured, part: Part) -> Html:
         badge(claim.verdict) if claim.verdict else h("span", "no verdict", class_="badge"),
         h("span", f"  {'headline · ' if claim.headline else ''}{place}", class_="tag"),
         h("h4", claim.statement),
-        forest(claim.effect, claim.interval, claim.side, axis=True),
+        forest(claim, large=True),
         h("dl", ((h("dt", name), h("dd", value)) for name, value in rows)),
         class_="panel headline" if claim.headline else "panel",
     )

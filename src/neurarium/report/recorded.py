@@ -20,7 +20,9 @@ class Measured:
     effect: float | None
     interval: tuple[float, float] | None
     side: tuple[float, float] = (0.0, math.inf)
-    units: int | None = None
+    units: int = 0
+    effects: tuple[float, ...] = ()
+    reason: str = ""
     paper_value: str | None = None
     headline: bool = False
 

@@ -1,0 +1,242 @@
+"""How Hopular is trained (arXiv 2206.00664, App. A.1): the loop behind the estimators.
+
+One optimiser step an epoch, over all rows; LAMB, gradient norm clipped at 1; learning rate and
+feature loss annealed by the same cosine; an exponential average of the weights is what validation
+sees and what is kept.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from neurarium.memory.hopular import Hopular
+from neurarium.memory.hopular_corruption import corrupt_attributes, mask_targets
+from neurarium.memory.hopular_loss import feature_loss_weight, hopular_loss, score_targets
+from neurarium.optim.ema import ema_model
+from neurarium.optim.lamb import Lamb
+
+EPOCH_RANGE = (100, 600)
+EPOCH_WORK = 9e10
+MAX_ASSOCIATIONS = 2**25
+"""Cells of one association matrix over all heads; more rows than fit are taken in parts."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows with their targets, mask bits 0, and which cells are missing."""
+
+    encoded: Float[Tensor, "B W"]
+    missing: Bool[Tensor, "B F"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Everything about training that is not the model; names as in the estimators."""
+
+    num_epochs: int
+    lr: float
+    ema_decay: float
+    weight_decay: float = 0.1
+    mask_prob: float = 0.025
+    replace_prob: float = 0.175
+    select_prob: float = 1.0
+    feature_loss_weight: tuple[float, float] = (1.0, 0.0)
+    batch_size: int | None = None
+    eval_every: int = 10
+    patience: int | None = None
+    time_budget: float | None = None
+
+
+@dataclass
+class Training:
+    """What training gives: the model to use, the last one, and how it went.
+
+    Scores are of validation rows: accuracy, or minus the squared error in original units.
+    """
+
+    best: Hopular
+    last: Hopular
+    num_epochs: int = 0
+    best_epoch: int = 0
+    best_score: float | None = None
+    last_score: float | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def automatic_epochs(num_rows: int, width: int, num_layers: int) -> int:
+    """Epochs from rows × width: as many as ``9e10`` multiplications buy, from 100 to 600.
+
+    A block costs about n D² + n² D / 2 of them for n rows of embedded width D, counted for 4
+    blocks.
+
+    Example:
+        >>> automatic_epochs(150, 320, 4), automatic_epochs(630, 672, 4)
+        (600, 215)
+    """
+    work = (num_rows * width**2 + num_rows**2 * width / 2) * num_layers / 4
+    low, high = EPOCH_RANGE
+    return int(min(max(EPOCH_WORK / work, low), high))
+
+
+def automatic_lr(num_epochs: int) -> float:
+    """``1e-3 · 10 000 / num_epochs``, at most 1e-2: LAMB moves each tensor by lr times its norm.
+
+    Example:
+        >>> automatic_lr(10_000), automatic_lr(200)
+        (0.001, 0.01)
+    """
+    return min(1e-2, 10 / num_epochs)
+
+
+def automatic_ema_decay(num_epochs: int) -> float:
+    """``1 − 50 / num_epochs``, at least 0.9: the paper's 0.995 at its 10 000 epochs.
+
+    Example:
+        >>> automatic_ema_decay(10_000), automatic_ema_decay(100)
+        (0.995, 0.9)
+    """
+    return 1 - min(0.1, 50 / num_epochs)
+
+
+def train_hopular(
+    model: Hopular,
+    rows: Rows,
+    validation: Rows | None,
+    schedule: Schedule,
+    *,
+    generator: torch.Generator,
+    target_scale: float = 1.0,
+    progress: Callable[[dict[str, float]], None] = lambda row: None,
+) -> Training:
+    """Train in place on ``rows``, which become the memory.
+
+    Args:
+        model: as initialised.
+        rows: training rows.
+        validation: rows that choose the epoch; ``None`` keeps the last slow weights.
+        schedule: see :class:`Schedule`.
+        generator: draws batches and corruption; dropout uses torch's own.
+        target_scale: standard deviation of a numeric target, for scores in original units.
+        progress: called with each row of the history.
+
+    Raises:
+        ValueError: if the loss becomes infinite or NaN.
+    """
+    start = time.monotonic()
+    model.set_memory(rows.encoded)
+    slow = ema_model(model, schedule.ema_decay).eval()
+    optimizer = Lamb(model.parameters(), lr=schedule.lr, weight_decay=schedule.weight_decay)
+    result = Training(best=slow.module, last=slow.module)
+    waited = 0
+    for epoch in range(schedule.num_epochs):
+        loss = _epoch(model.train(), optimizer, rows, schedule, epoch, generator)
+        slow.update_parameters(model)
+        result.num_epochs = epoch + 1
+        spent = time.monotonic() - start
+        out_of_time = schedule.time_budget is not None and spent >= schedule.time_budget
+        last = out_of_time or epoch + 1 == schedule.num_epochs
+        if not last and (epoch + 1) % schedule.eval_every:
+            continue
+        entry = {"epoch": epoch + 1.0, "loss": loss}
+        if validation is not None:
+            entry["score"] = _score(slow, validation, target_scale)
+            improved = _keep_if_better(result, slow, epoch + 1, entry["score"])
+            waited = 0 if improved else waited + 1
+        result.history.append(entry)
+        progress(entry)
+        if last or (schedule.patience is not None and waited >= schedule.patience):
+            break
+    if validation is None:
+        result.best_epoch = result.num_epochs
+    return result
+
+
+def _epoch(
+    model: Hopular,
+    optimizer: Lamb,
+    rows: Rows,
+    schedule: Schedule,
+    epoch: int,
+    generator: torch.Generator,
+) -> float:
+    """One step on the gradient of all rows, accumulated over batches."""
+    start, end = schedule.feature_loss_weight
+    weight = feature_loss_weight(epoch, schedule.num_epochs, start=start, end=end)
+    optimizer.param_groups[0]["lr"] = feature_loss_weight(
+        epoch, schedule.num_epochs, start=schedule.lr
+    )
+    optimizer.zero_grad()
+    total, num_rows = 0.0, len(rows.encoded)
+    for batch in _batches(model, num_rows, schedule.batch_size, generator):
+        encoded, missing = rows.encoded[batch], rows.missing[batch]
+        corrupted = corrupt_attributes(
+            encoded,
+            model.layout,
+            missing=missing,
+            mask_prob=schedule.mask_prob,
+            replace_prob=schedule.replace_prob,
+            select_prob=schedule.select_prob,
+            generator=generator,
+        )
+        prediction = model(corrupted.encoded, batch, generator=generator)
+        loss = hopular_loss(
+            prediction,
+            model.layout.values(encoded),
+            corrupted.selected,
+            model.layout,
+            feature_weight=weight,
+        ).total * (len(batch) / num_rows)
+        loss.backward()
+        total += loss.item()
+    if not math.isfinite(total):
+        raise ValueError(f"lr must be smaller: got {schedule.lr:g}, with which the loss is {total}")
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return total
+
+
+def _batches(
+    model: Hopular, num_rows: int, batch_size: int | None, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Row numbers of each batch; all at once unless asked for less or short of memory."""
+    heads = model.blocks[0].sample_lookup.num_heads
+    fitting = max(32, MAX_ASSOCIATIONS // (heads * num_rows))
+    size = min(fitting, batch_size or num_rows)
+    device = model.memory.device
+    if size >= num_rows:
+        return iter((torch.arange(num_rows, device=device),))
+    order = torch.randperm(num_rows, generator=generator, device=device)
+    return iter(order.split(size))
+
+
+def _score(slow: AveragedModel, validation: Rows, target_scale: float) -> float:
+    """Accuracy, or minus the mean squared error: higher is better."""
+    layout = slow.module.layout
+    with torch.no_grad():
+        prediction = slow(mask_targets(validation.encoded, layout))
+    score = score_targets(
+        prediction,
+        layout.values(validation.encoded),
+        layout.is_target.to(prediction.device).expand(len(prediction), -1),
+        layout,
+    )
+    accuracy = score.accuracy.item()
+    return -score.loss.item() * target_scale**2 if math.isnan(accuracy) else accuracy
+
+
+def _keep_if_better(result: Training, slow: AveragedModel, epoch: int, score: float) -> bool:
+    """Copy the slow weights at the first epoch that reaches the best score."""
+    result.last_score = score
+    if result.best_score is not None and score <= result.best_score:
+        return False
+    result.best, result.best_epoch, result.best_score = copy.deepcopy(slow.module), epoch, score
+    return True

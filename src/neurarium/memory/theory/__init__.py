@@ -1,0 +1,5 @@
+"""Theory of associative memories in closed form, with simulations beside it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
