@@ -121,8 +121,10 @@ def test_every_export_of_a_system_that_exists_imports(system):
     for module, names in system.exports.items():
         for name in names:
             exported = getattr(importlib.import_module(module), name)
-            room = importlib.import_module(".".join(module.split(".")[:2]))
-            assert getattr(room, name) is exported, f"{room.__name__} does not export {name}"
+            (face,) = (room for room, found in system.faces.items() if name in found)
+            room = importlib.import_module(face)
+            assert getattr(room, name) is exported, f"{face} does not export {name}"
+            assert name in room.__all__
     assert importlib.import_module(system.experiment).EXPERIMENTS
 
 
@@ -161,14 +163,14 @@ def test_find_suggests_the_nearest():
 
 
 def test_state_and_verdict_follow_the_recorded_summary(tmp_path, monkeypatch):
-    hopfield = catalog.find("hopfield")
+    hopular = catalog.find("hopular")
     monkeypatch.setattr("neurarium.catalog.lookup.RESULTS", tmp_path)
-    assert catalog.summary(hopfield) is None
-    assert catalog.verdict(hopfield) is None
-    assert catalog.state(hopfield) == "importable"
-    (tmp_path / "hopfield.json").write_text(json.dumps({"verdict": "inconclusive"}))
-    assert catalog.verdict(hopfield) == "inconclusive"
-    assert catalog.state(hopfield) == "recorded"
+    assert catalog.summary(hopular) is None
+    assert catalog.verdict(hopular) is None
+    assert catalog.state(hopular) == "importable"
+    (tmp_path / "hopular.json").write_text(json.dumps({"verdict": "inconclusive"}))
+    assert catalog.verdict(hopular) == "inconclusive"
+    assert catalog.state(hopular) == "recorded"
 
 
 @each

@@ -1,4 +1,4 @@
-"""The engine stays readable on one screen and a half."""
+"""The engine stays small: four files, the loop under 300 lines of code."""
 
 import ast
 from pathlib import Path
@@ -20,8 +20,9 @@ def lines_of_code(path):
     return len(lines)
 
 
-def test_four_files_under_300_lines():
+def test_four_files_and_a_loop_under_300_lines():
     folder = Path(neurarium.engine.__file__).parent
-    files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
-    assert len(files) == 4
-    assert sum(map(lines_of_code, files)) < 300
+    lines = {path.stem: lines_of_code(path) for path in folder.glob("*.py")}
+    assert set(lines) == {"__init__", "fit", "checkpoint", "seeds", "watch"}
+    assert lines["fit"] < 300
+    assert sum(lines.values()) < 450

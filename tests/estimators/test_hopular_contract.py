@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from neurarium.estimators import HopularClassifier, HopularRegressor
 
-TINY = {"embed_dim": 8, "num_layers": 1, "num_heads": 2, "num_epochs": 40, "lr": 0.02}
+TINY = {"embed_dim": 8, "num_layers": 1, "num_heads": 2, "num_epochs": 60, "lr": 0.05}
 
 
 def failures(estimator):

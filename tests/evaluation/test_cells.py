@@ -65,7 +65,7 @@ def test_a_methods_own_axes_replace_remove_and_add():
 
 def test_grid_restricts_methods_and_refuses_unknown_ones():
     assert [c.method for c in grid({"method": ("b",), "seed": (0,)}, {"a": f, "b": f})] == ["b"]
-    with pytest.raises(ValueError, match="method must be one of a, bert: got 'bart'.*'bert'"):
+    with pytest.raises(ValueError, match=r"method must be one of a, bert: got 'bart'.*'bert'"):
         grid({"method": ("bart",)}, {"a": f, "bert": f})
     with pytest.raises(ValueError, match="axis 'seed' must have a value: got none for method 'a'"):
         grid({"seed": range(0)}, {"a": f})

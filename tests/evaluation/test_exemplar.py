@@ -27,7 +27,7 @@ def theory(load: float, config: Config) -> float:
 
 def monte_carlo(load: float, config: Config) -> float:
     n = config.num_units
-    patterns = np.random.choice([-1.0, 1.0], (round(load * n), n))
+    patterns = np.random.choice([-1.0, 1.0], (round(load * n), n))  # noqa: NPY002 - seeded by the runner
     weights = patterns.T @ patterns / n - len(patterns) / n * np.eye(n)
     state = patterns[0].copy()
     for i in np.tile(np.arange(n), 20):

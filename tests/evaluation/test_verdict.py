@@ -32,6 +32,15 @@ def test_nothing_is_claimed_of_symmetric_nulls(n, law):
     assert share_claimed(draws) <= 5
 
 
+@pytest.mark.parametrize("n", [5, 21])
+@pytest.mark.parametrize("num_methods", [4, 10])
+def test_no_rank_is_claimed_of_equal_methods(n, num_methods):
+    rng = np.random.default_rng(n * num_methods)
+    ranks = rng.random((DRAWS, n, num_methods)).argsort(-1).argsort(-1) + 1.0
+    assert share_claimed((num_methods + 1) / 2 - ranks[..., 0]) <= 5  # against the middle rank
+    assert share_claimed(ranks[..., 1] - ranks[..., 0]) <= 5  # against a rival named beforehand
+
+
 @pytest.mark.parametrize("n", [3, 5, 21])
 def test_equivalence_is_not_claimed_at_the_margin(n):
     rng = np.random.default_rng(n)

@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.hopular import ReferenceHopular
 from torch import nn
 from torch.testing import assert_close
 
@@ -21,6 +20,7 @@ from neurarium.memory import (
     load_reference_state_dict,
     mask_targets,
 )
+from reference.hopular import ReferenceHopular
 
 SIZES, TARGETS = [1, 3, 1, 2], [3]
 NO_DROPOUT = {"input_dropout": 0.0, "lookup_dropout": 0.0, "output_dropout": 0.0}
@@ -40,8 +40,8 @@ def random_rows(layout, num_rows, seed=0, dtype=torch.float64):
 
 def build(dtype=torch.float64, num_rows=9, **arguments):
     torch.manual_seed(0)
-    settings = {"embed_dim": 8, "num_layers": 2, "num_heads": 2, **NO_DROPOUT, **arguments}
-    model = Hopular(SIZES, TARGETS, dtype=dtype, **settings)
+    given = {"embed_dim": 8, "num_layers": 2, "num_heads": 2, **NO_DROPOUT, **arguments}
+    model = Hopular(SIZES, TARGETS, dtype=dtype, **given)
     model.set_memory(random_rows(model.layout, num_rows, dtype=dtype))
     return model.eval()
 
@@ -81,10 +81,10 @@ def test_initialisation_is_uniform_within_one_over_root_fan_in():
     for parameter in (lookup.query.weight, lookup.key_value.bias, lookup.out.weight):
         bound = width**-0.5
         assert parameter.abs().max() <= bound
-        assert parameter.std() == pytest.approx(bound / 3**0.5, rel=0.1)
-    weight = model.embedding.input_weight
+        assert parameter.std().item() == pytest.approx(bound / 3**0.5, rel=0.1)
+    weight = model.embedding.input_weight.detach()
     assert weight[:40].abs().max() <= 2**-0.5
-    assert weight[:40].std() == pytest.approx(2**-0.5 / 3**0.5, rel=0.1)
+    assert weight[:40].std().item() == pytest.approx(2**-0.5 / 3**0.5, rel=0.1)
     assert weight[40:].abs().max() <= 31**-0.5
     assert model.embedding.position_embedding.abs().max() <= 32**-0.5
     before = [p.clone() for p in model.parameters()]
@@ -169,7 +169,7 @@ def test_two_rows_retrieve_each_other_when_themselves_are_forbidden():
     attn_mask = ~torch.eye(2, dtype=torch.bool)
     for training in (True, False):
         lookup.train(training)
-        keys, values = lookup.store(stored)
+        values = lookup.store(stored).values
         expected = lookup.norm(stored) + lookup.out(values.flip(-2).transpose(0, 1).flatten(1))
         assert_close(lookup(stored, lookup.store(stored), attn_mask=attn_mask), expected)
 
@@ -264,7 +264,8 @@ def test_memory_ratio_draws_part_of_the_memory_before_embedding_it_in_training_o
     handle = model.embedding.register_forward_hook(lambda _, args, out: seen.append(len(args[0])))
     rows, ids = mask_targets(model.memory[:3], model.layout), torch.arange(3)
     outputs = [
-        model.train()(rows, ids, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+        model.train()(rows, ids, generator=torch.Generator().manual_seed(seed))
+        for seed in (0, 0, 1)
     ]
     assert seen == [3 + 5] * 3
     assert torch.equal(outputs[0], outputs[1])
@@ -407,24 +408,30 @@ def test_save_pretrained_predicts_bit_equal_in_a_new_process(tmp_path, queries):
         text=True,
         check=True,
     )
-    assert torch.equal(torch.tensor(json.loads(run.stdout), dtype=torch.float64), expected)
+    assert torch.equal(
+        torch.tensor(json.loads(run.stdout.splitlines()[-1]), dtype=torch.float64), expected
+    )
 
 
-def test_captured_as_one_graph(model, queries):
-    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
-    with torch.no_grad():
-        assert_close(compiled(queries), model(queries))
-    trained = build(input_dropout=0.1, lookup_dropout=0.1, memory_ratio=0.5).train()
-    out = torch.compile(trained, fullgraph=True, backend="aot_eager")(queries, torch.arange(5))
-    out.sum().backward()
-    assert all(p.grad is not None for p in trained.parameters())
+@pytest.mark.slow
+@pytest.mark.parametrize("training", [False, True])
+def test_captured_as_one_graph(queries, training):
+    model = build(num_layers=1, memory_ratio=1.0 - 0.5 * training).train(training)
+    ids = torch.arange(5) if training else None
+    out = torch.compile(model, fullgraph=True, backend="aot_eager")(queries, ids)
+    if training:
+        out.sum().backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    else:
+        assert_close(out, model(queries))
 
 
 def test_bfloat16():
-    model = build(torch.bfloat16)
-    rows = mask_targets(random_rows(model.layout, 5, 1, torch.bfloat16), model.layout)
-    with torch.no_grad():
-        assert_close(model(rows).double(), build()(rows.double()), rtol=0.1, atol=0.1)
+    model = build(torch.float32)
+    rows = mask_targets(random_rows(model.layout, 5, 1, torch.float32), model.layout)
+    expected = model(rows)
+    half = model.bfloat16()(rows.bfloat16()).float()
+    assert_close(half, expected, rtol=0.05, atol=0.05)
 
 
 # --- bad input --------------------------------------------------------------------------------
@@ -456,13 +463,17 @@ def test_bad_arguments(arguments, message):
 
 def test_bad_memory(model):
     memory = model.memory
-    with pytest.raises(ValueError, match=r"encoded must have shape \(rows >= 1, 11\): got \[0, 11\]"):
+    with pytest.raises(
+        ValueError, match=r"encoded must have shape \(rows >= 1, 11\): got \[0, 11\]"
+    ):
         model.set_memory(memory[:0])
     with pytest.raises(ValueError, match="encoded must be finite"):
         model.set_memory(memory * torch.nan)
     with pytest.raises(ValueError, match="encoded must have all mask bits 0"):
         model.set_memory(mask_targets(memory, model.layout))
-    with pytest.raises(ValueError, match=r"ids must be 9 integers, one per row: got torch.int64 \[2\]"):
+    with pytest.raises(
+        ValueError, match=r"ids must be 9 integers, one per row: got torch.int64 \[2\]"
+    ):
         model.set_memory(memory, torch.arange(2))
 
 

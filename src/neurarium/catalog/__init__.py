@@ -4,7 +4,7 @@ Imports the standard library only, so that listing the catalogue never loads tor
 family holds the rows; :mod:`~neurarium.catalog.lookup` finds a row and computes its state.
 """
 
-from .case import Case
+from .case import Call, Case, New
 from .graphs import SYSTEMS as _graphs
 from .hyper import SYSTEMS as _hyper
 from .lookup import bibtex, citation_key, find, state, summary, verdict
@@ -33,7 +33,9 @@ __all__ = [
     "FAMILIES",
     "KINDS",
     "SYSTEMS",
+    "Call",
     "Case",
+    "New",
     "Provenance",
     "System",
     "bibtex",

@@ -1,6 +1,9 @@
 """Rows of the family ``memory``: associative memories and what is built on them."""
 
+from .case import Call, Case, New
 from .system import Provenance, System
+
+HOPFIELD_MODULE = "neurarium.memory.hopfield"
 
 HOPFIELD = System(
     slug="hopfield",
@@ -19,12 +22,18 @@ HOPFIELD = System(
     paper_value="AUC: tiger 91.3, fox 64.05, elephant 94.9, UCSB 89.5 (Table 1)",
     exports={
         "neurarium.memory.retrieval": ("hopfield_retrieve", "hopfield_energy", "metastable_size"),
-        "neurarium.memory.hopfield": (
-            "Hopfield",
-            "HopfieldPooling",
-            "HopfieldLayer",
-            "HopfieldEncoderLayer",
-            "HopfieldDecoderLayer",
+        "neurarium.memory.hopfield": ("Hopfield",),
+        "neurarium.memory.hopfield_memory": ("HopfieldPooling", "HopfieldLayer"),
+        "neurarium.memory.hopfield_blocks": ("HopfieldEncoderLayer", "HopfieldDecoderLayer"),
+        "neurarium.memory.reference": ("load_reference_state_dict",),
+        "neurarium.memory.theory.retrieval": (
+            "hopfield_jacobian",
+            "is_well_separated",
+            "jacobian_norm_bound",
+            "operating_class",
+            "pattern_separation",
+            "retrieval_error_bound",
+            "sphere_capacity",
         ),
     },
     provenance=Provenance(
@@ -51,7 +60,7 @@ HOPFIELD = System(
         parity=(
             "outputs, association matrices and gradients of 11 configurations recorded from "
             "hopfield-layers 1.0.2 in float64: rtol 1e-9, atol 1e-10 (association of the "
-            "convergence mode: atol 1e-8); 2026-11"
+            "convergence mode: atol 1e-8); 2026-11-25"
         ),
         deviations=(
             "One β per head means what the documentation says: head k uses β_k. The authors' code "
@@ -63,7 +72,62 @@ HOPFIELD = System(
             "`num_steps` counts softmaxes (the authors' `update_steps_max` counts extra ones).",
         ),
     ),
+    battery={
+        "Hopfield": Case(
+            kwargs={"embed_dim": 8, "num_heads": 2, "num_steps": 2, "beta": "learn"},
+            inputs=(((2, 3, 8), "float32"), ((2, 5, 8), "float32")),
+            keyword_inputs={"mask": ((2, 5), "bool")},
+            refused=(
+                {"num_heads": 3},
+                {"num_heads": 0},
+                {"embed_dim": -8},
+                {"beta": -1.0},
+                {"beta": "large"},
+                {"num_steps": 0},
+                {"norm_state": "batch"},
+                {"activation": "relux"},
+                {"dropout": 1.0},
+                {"implicit": True},
+            ),
+        ),
+        "HopfieldPooling": Case(
+            kwargs={"embed_dim": 8, "num_queries": 2},
+            inputs=(((2, 5, 8), "float32"),),
+            keyword_inputs={"mask": ((2, 5), "bool")},
+            refused=({"num_queries": 0}, {"num_heads": 3}),
+        ),
+        "HopfieldLayer": Case(
+            kwargs={"embed_dim": 8, "num_patterns": 5, "learn_values": True},
+            inputs=(((2, 3, 8), "float32"),),
+            refused=({"num_patterns": 0}, {"num_heads": 3}),
+        ),
+        "HopfieldEncoderLayer": Case(
+            kwargs={
+                "association": New(HOPFIELD_MODULE, "Hopfield", {"embed_dim": 8}),
+                "hidden_features": 16,
+            },
+            inputs=(((2, 3, 8), "float32"),),
+            keyword_inputs={"mask": ((2, 3), "bool")},
+            refused=({"hidden_features": 0}, {"activation": "relux"}),
+        ),
+        "HopfieldDecoderLayer": Case(
+            kwargs={
+                "self_association": New(HOPFIELD_MODULE, "Hopfield", {"embed_dim": 8}),
+                "cross_association": New(HOPFIELD_MODULE, "Hopfield", {"embed_dim": 8}),
+                "hidden_features": 16,
+            },
+            inputs=(((2, 3, 8), "float32"), ((2, 5, 8), "float32")),
+            refused=(
+                {"hidden_features": 0},
+                {"cross_association": New(HOPFIELD_MODULE, "Hopfield", {"embed_dim": 4})},
+            ),
+        ),
+    },
 )
+
+# A number and a category of two, each followed by its mask bit; the category is the target.
+HOPULAR_ROWS = [[0.5, 0.0, 1.0, 0.0, 0.0], [-1.0, 0.0, 0.0, 1.0, 0.0], [2.0, 0.0, 1.0, 0.0, 0.0]]
+HOPULAR_QUERIES = [[0.4, 0.0, 0.0, 0.0, 1.0], [-0.8, 0.0, 0.0, 0.0, 1.0]]
 
 HOPULAR = System(
     slug="hopular",
@@ -87,6 +151,7 @@ HOPULAR = System(
         "neurarium.memory.hopular_corruption": ("corrupt_attributes", "mask_targets"),
         "neurarium.memory.hopular_loss": ("feature_loss_weight", "hopular_loss", "score_targets"),
         "neurarium.estimators.hopular": ("HopularClassifier", "HopularRegressor"),
+        "neurarium.estimators.table_encoder": ("TableEncoder",),
         "neurarium.optim.lamb": ("Lamb",),
         "neurarium.optim.ema": ("ema_model",),
     },
@@ -102,7 +167,7 @@ HOPULAR = System(
         parity=(
             "embedding, each half of each block, outputs, losses, gradients and five steps of the "
             "optimiser with its averaged weights, recorded from hopular 1.0.0 in float64: "
-            "rtol 1e-8, atol 1e-9; 2026-11"
+            "rtol 1e-8, atol 1e-9; 2026-11-25"
         ),
         deviations=(
             "Where paper and authors' code differ the code is followed: a projection per attribute "
@@ -119,7 +184,72 @@ HOPULAR = System(
             "`embed_dim` must be a multiple of `num_heads`; the authors' code rounds down.",
         ),
     ),
+    battery={
+        "Hopular": Case(
+            kwargs={
+                "attribute_sizes": [1, 2],
+                "targets": [1],
+                "embed_dim": 4,
+                "num_heads": 2,
+                "num_layers": 2,
+            },
+            calls=(Call("set_memory", (HOPULAR_ROWS,)),),
+            inputs=(HOPULAR_QUERIES, ((2,), "int64")),
+            refused=(
+                {"num_heads": 3},
+                {"targets": [2]},
+                {"targets": []},
+                {"attribute_sizes": []},
+                {"num_layers": 0},
+                {"scaling_factor": -1.0},
+                {"memory_ratio": 0.0},
+                {"input_dropout": 1.0},
+            ),
+            reload=Case(
+                kwargs={
+                    "attribute_sizes": [1, 2],
+                    "targets": [1],
+                    "discrete": [1],
+                    "embed_dim": 4,
+                    "num_layers": 1,
+                    "num_heads": 2,
+                    "scaling_factor": 10.0,
+                    "input_dropout": 0.2,
+                    "lookup_dropout": 0.3,
+                    "output_dropout": 0.4,
+                    "tie_value": True,
+                    "memory_ratio": 0.5,
+                    "exclude_self": False,
+                    "reread_memory": False,
+                },
+                calls=(Call("set_memory", (HOPULAR_ROWS, ((3,), "int64"))),),
+                inputs=(HOPULAR_QUERIES,),
+            ),
+        ),
+        "HopularBlock": Case(
+            kwargs={"num_attributes": 2, "embed_dim": 4, "num_heads": 2},
+            inputs=(((2, 8), "float32"), ((3, 8), "float32"), ((2, 8), "float32")),
+            keyword_inputs={"attn_mask": ((2, 3), "bool")},
+            refused=({"num_heads": 3}, {"scaling_factor": -1.0}),
+        ),
+        "HopularLookup": Case(
+            kwargs={"width": 8, "num_heads": 2},
+            inputs=(((2, 8), "float32"), Call("store", (((3, 8), "float32"),))),
+            refused=({"num_heads": 3}, {"scaling_factor": -1.0}),
+            exempt={
+                "backward.key_value.weight": "works in `store`",
+                "backward.key_value.bias": "works in `store`",
+            },
+        ),
+    },
 )
+
+SIGNS = [[1.0, -1.0, 1.0, 1.0], [-1.0, -1.0, 1.0, -1.0]]
+RECALL_EXEMPT = {
+    "determinism": "units are visited in random order; pass a generator",
+    "capture": "ends when no unit flips",
+    "bad_inputs.dtype": "signs may be of any dtype",
+}
 
 CLOOB = System(
     slug="cloob",
@@ -242,6 +372,16 @@ MULTITASKING_HEBBIAN = System(
             "the paper's, regimes and thresholds do not.",
         ),
     ),
+    battery={
+        "HopfieldNetwork": Case(
+            kwargs={"num_units": 4},
+            method="recall",
+            calls=(Call("store", (SIGNS,)),),
+            inputs=(SIGNS,),
+            refused=({"rule": "oja"},),
+            exempt=RECALL_EXEMPT,
+        ),
+    },
 )
 
 DENSE_RSB = System(
@@ -279,6 +419,16 @@ DENSE_RSB = System(
             "r, because conventions for α differ by factors that depend on P.",
         ),
     ),
+    battery={
+        "DenseAssociativeMemory": Case(
+            kwargs={"num_units": 4, "degree": 2},
+            method="recall",
+            calls=(Call("store", (SIGNS,)),),
+            inputs=(SIGNS,),
+            refused=({"degree": 1},),
+            exempt=RECALL_EXEMPT,
+        ),
+    },
 )
 
 BDH = System(

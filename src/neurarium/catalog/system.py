@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from .case import Case
 
+# Rooms inside a room whose names are imported from there, not from the family.
+SECOND_FACES = ("neurarium.memory.theory", "neurarium.graphs.attacks", "neurarium.graphs.synthesis")
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -65,6 +68,22 @@ class System:
     def experiment(self) -> str:
         """The module that declares the experiment."""
         return f"neurarium.experiments.{self.slug.replace('-', '_')}"
+
+    @property
+    def faces(self) -> dict[str, tuple[str, ...]]:
+        """What a user imports from where: public room → names.
+
+        Example:
+            >>> from neurarium import catalog
+            >>> catalog.find("g-ssnn").faces["neurarium.graphs.synthesis"][0]
+            'Program'
+        """
+        faces: dict[str, tuple[str, ...]] = {}
+        for module, names in self.exports.items():
+            second = next((f for f in SECOND_FACES if f"{module}.".startswith(f"{f}.")), None)
+            room = second or ".".join(module.split(".")[:2])
+            faces[room] = (*faces.get(room, ()), *names)
+        return faces
 
     @property
     def url(self) -> str:

@@ -13,7 +13,7 @@ import tyro
 
 from .arguments import parse_with
 from .estimators import TASKS, estimator_class, hyperparameters
-from .folders import make_folder
+from .folders import check_folder
 from .warn import one_line_warnings
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ def _fit(options: Fit, parameters: dict[str, Any]) -> None:
     from neurarium.data import read_table
 
     table = read_table(options.data, target=options.target)
-    make_folder(options.out)
+    check_folder(options.out)
     X, y = table.drop(columns=options.target), table[options.target]
+    if not len(X.columns):
+        raise ValueError(f"--data must have columns besides {options.target!r}: got {options.data}")
     task = _task_of(y) if options.task == "auto" else options.task
     estimator = estimator_class(options.estimator, task)(
         **parameters, categorical_features=_discrete_columns(X, options.categorical)

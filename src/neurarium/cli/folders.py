@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 
 
-def make_folder(folder: Path) -> None:
-    """Create the folder, or say why nothing can be written there."""
+def check_folder(folder: Path) -> None:
+    """Say why nothing could be written below a folder, whether it exists yet or not."""
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         raise OSError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neurarium import catalog
@@ -20,12 +20,19 @@ def document(slug: str, runs: Sequence[Run]) -> dict[str, Any]:
             "slug": slug,
             "preset": runs[0].preset,
             "recorded_verdict": catalog.verdict(catalog.find(slug)),
-            "parts": [_part(run) for run in runs],
+            "parts": [_part(run, recorded_claims(slug)) for run in runs],
         }
     )
 
 
-def _part(run: Run) -> dict[str, Any]:
+def recorded_claims(slug: str) -> dict[str, Mapping[str, Any]]:
+    """Statement → the claim as it was recorded."""
+    summary = catalog.summary(catalog.find(slug)) or {"parts": {}}
+    claims = (claim for part in summary["parts"].values() for claim in part["claims"])
+    return {claim["statement"]: claim for claim in claims}
+
+
+def _part(run: Run, recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "part": run.experiment.part,
         "key": run.key,
@@ -34,7 +41,7 @@ def _part(run: Run) -> dict[str, Any]:
         "num_failed": run.num_failed,
         "failures": failures(run),
         "tables": [dataclasses.asdict(table) for table in run.tables],
-        "claims": [_claim(verdict) for verdict in run.verdicts],
+        "claims": [_claim(v, recorded.get(v.statement, {})) for v in run.verdicts],
     }
 
 
@@ -46,7 +53,7 @@ def failures(run: Run) -> list[str]:
     ]
 
 
-def _claim(verdict: Verdict) -> dict[str, Any]:
+def _claim(verdict: Verdict, recorded: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "statement": verdict.statement,
         "source": verdict.source,
@@ -58,6 +65,7 @@ def _claim(verdict: Verdict) -> dict[str, Any]:
         "units": verdict.interval.n,
         "outcome": verdict.outcome,
         "reason": verdict.reason,
+        "recorded_verdict": recorded.get("verdict"),
     }
 
 

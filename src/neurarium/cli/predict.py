@@ -68,8 +68,11 @@ def _columns_of(estimator: Any, table: pd.DataFrame, path: Path) -> pd.DataFrame
 def _predictions(estimator: Any, table: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    predictions = pd.DataFrame({"prediction": estimator.predict(table)})
-    if hasattr(estimator, "predict_proba"):
-        for label, column in zip(estimator.classes_, estimator.predict_proba(table).T, strict=True):
-            predictions[f"probability_{label}"] = column
-    return predictions
+    if not hasattr(estimator, "predict_proba"):
+        return pd.DataFrame({"prediction": estimator.predict(table)})
+    probabilities = estimator.predict_proba(table)
+    columns = {
+        f"probability_{label}": column
+        for label, column in zip(estimator.classes_, probabilities.T, strict=True)
+    }
+    return pd.DataFrame({"prediction": estimator.classes_[probabilities.argmax(axis=1)], **columns})

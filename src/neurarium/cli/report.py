@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .arguments import parse
+from .folders import check_folder
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Report:
 def main(words: Sequence[str]) -> int:
     """Build the site and print its first page."""
     options = parse(Report, words, "report")
+    check_folder(options.out)
     from neurarium import report
 
     print(report.build(options.out))

@@ -15,7 +15,7 @@ from neurarium.evaluation.judged import JUDGING_PRESETS
 
 from .arguments import as_json, parse, parse_with
 from .experiment import check_preset, experiments_of, first_word, flag_value
-from .folders import make_folder
+from .folders import check_folder
 
 if TYPE_CHECKING:
     from neurarium.evaluation import Experiment, Run
@@ -63,7 +63,7 @@ def main(words: Sequence[str]) -> int:
     options, overrides = _parse(experiments, words)
     if options.record:
         _check_recordable(options, overrides)
-    make_folder(options.out)
+    check_folder(options.out)
     _check_device(options.device)
     runs = [_run(experiment, options, overrides) for experiment in experiments]
     if options.record:

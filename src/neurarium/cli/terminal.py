@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from neurarium import catalog
-
-from .outcome import failures
+from .outcome import failures, recorded_claims
 
 if TYPE_CHECKING:
     from neurarium.evaluation import Run, Table, Verdict
@@ -22,23 +20,23 @@ _FILE_WIDTH = 250  # a table that goes to a file is not folded to the 80 columns
 
 def show_runs(slug: str, runs: Sequence[Run]) -> None:
     """Tables, measured claims beside the recorded verdict, failures, and where everything lies."""
-    console = Console(
-        width=None if sys.stdout.isatty() else _FILE_WIDTH, highlight=False, markup=False
-    )
-    recorded = catalog.verdict(catalog.find(slug)) or "none yet"
+    width = None if sys.stdout.isatty() else _FILE_WIDTH
+    console = Console(width=width, highlight=False, markup=False)
+    recorded = recorded_claims(slug)
     for run in runs:
         for table in run.tables:
+            print(table.title)
             console.print(_rich(table))
+            print(f"{table.note}\n" if table.note else "")
         for verdict in run.verdicts:
-            console.print(_claim(verdict, recorded), soft_wrap=True)
+            print(_claim(verdict, recorded.get(verdict.statement)))
         for failure in failures(run):
             print(f"failed: {failure}", file=sys.stderr)
-        console.print(f"run folder: {run.folder}", soft_wrap=True)
+        print(f"run folder: {run.folder}")
 
 
 def _rich(table: Table) -> RichTable:
-    shown = RichTable(title=table.title, title_justify="left", caption=table.note or None)
-    shown.caption_justify = "left"
+    shown = RichTable()
     for index, column in enumerate(table.columns):
         shown.add_column(column, justify="right" if index else "left", overflow="fold")
     for row in table.rows:
@@ -50,15 +48,17 @@ def _rich(table: Table) -> RichTable:
     return shown
 
 
-def _claim(verdict: Verdict, recorded: str) -> str:
+def _claim(verdict: Verdict, recorded: Mapping[str, Any] | None) -> str:
     """The claim, what was measured here and, where this run gives no verdict, the recorded one."""
     lines = [f"{'headline claim' if verdict.headline else 'claim'}: {verdict.statement}"]
     paper = f"; the paper: {verdict.paper_value}" if verdict.paper_value else ""
     lines.append(f"  measured: {measured(verdict)}{paper}")
     if verdict.outcome:
         lines.append(f"  verdict: {verdict.outcome} ({verdict.reason})")
-    elif verdict.headline:
-        lines.append(f"  recorded verdict: {recorded}")
+    elif recorded:
+        lines.append(f"  recorded verdict: {recorded['verdict']} ({recorded['reason']})")
+    else:
+        lines.append("  recorded verdict: none yet")
     return "\n".join(lines)
 
 

@@ -87,9 +87,8 @@ def _check_number(
     """Number in the interval from ``low`` (excluded if ``above``) to ``high`` (if ``closed``)."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number: got {value!r}")
-    inside = (low < value if above else low <= value) and (
-        value <= high if closed else value < high
-    )
+    x = float(value)
+    inside = (low < x if above else low <= x) and (x <= high if closed else x < high)
     if not inside:
         raise ValueError(f"{name} must lie in {interval}: got {value}")
 

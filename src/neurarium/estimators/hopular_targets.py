@@ -43,11 +43,11 @@ class Target:
         """float32 (n, size); zeros where the labels are to be predicted."""
         raise NotImplementedError
 
-    def stratified(self, labels: np.ndarray, fraction: float, rng: Any) -> np.ndarray:
+    def stratified(self, labels: np.ndarray, count: int, rng: Any) -> np.ndarray:
         """Which rows to hold out: evenly spaced in the order of (label, chance)."""
         order = np.lexsort((rng.random_sample(len(labels)), self._strata(labels)))
-        count = min(round(fraction * len(labels)), len(labels) - 2)
-        places = ((np.arange(count) + 0.5) * len(labels) / max(count, 1)).astype(int)
+        count = min(count, len(labels) - 2)
+        places = ((np.arange(count) + 0.5) * len(labels) / count).astype(int)
         held_out = np.zeros(len(labels), bool)
         held_out[order[places]] = True
         return held_out
@@ -71,21 +71,21 @@ class ClassTarget(Target):
     discrete = True
     classes: np.ndarray
 
-    def check(self, owner: str, y: Any, known: np.ndarray | None = None) -> np.ndarray:
+    def check(self, owner: str, y: Any, known: np.ndarray | None = None) -> np.ndarray:  # noqa: D102
         labels = _column(owner, y)
-        check_classification_targets(labels)
         try:
             classes = np.unique(labels)
         except TypeError:
             raise TypeError("y must hold labels of one kind: got several in one column") from None
+        check_classification_targets(labels)
         if known is None:
             if len(classes) < 2:
                 raise ValueError("y must hold at least 2 classes: got 1 class")
         elif len(extra := np.setdiff1d(classes, known)):
-            raise ValueError(f"eval_set must hold labels that y has: got {extra[0]!r}")
+            raise ValueError(f"eval_set must hold labels that y has: got {extra.tolist()[0]!r}")
         return labels
 
-    def fit(self, labels: np.ndarray) -> None:
+    def fit(self, labels: np.ndarray) -> None:  # noqa: D102
         self.classes = np.unique(labels)
 
     @property
@@ -93,7 +93,7 @@ class ClassTarget(Target):
         """Number of classes."""
         return len(self.classes)
 
-    def encode(self, labels: np.ndarray | None, num_rows: int) -> np.ndarray:
+    def encode(self, labels: np.ndarray | None, num_rows: int) -> np.ndarray:  # noqa: D102
         values = np.zeros((num_rows, self.size), np.float32)
         if labels is not None:
             values[np.arange(num_rows), np.searchsorted(self.classes, labels)] = 1
@@ -102,20 +102,20 @@ class ClassTarget(Target):
     def _strata(self, labels: np.ndarray) -> np.ndarray:
         return np.unique(labels, return_inverse=True)[1]
 
-    def stratified(self, labels: np.ndarray, fraction: float, rng: Any) -> np.ndarray:
+    def stratified(self, labels: np.ndarray, count: int, rng: Any) -> np.ndarray:
         """As :class:`Target`, but one row of every class is always trained on."""
-        held_out = super().stratified(labels, fraction, rng)
+        held_out = super().stratified(labels, count, rng)
         for label in np.unique(labels):
             rows = np.flatnonzero(labels == label)
             if held_out[rows].all():
                 held_out[rows[0]] = False
         return held_out
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {"classes": array_to_json(self.classes)}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
+    def from_state(cls, state: dict[str, Any]) -> Self:  # noqa: D102
         target = cls()
         target.classes = array_from_json(state["classes"])
         return target
@@ -127,32 +127,34 @@ class NumberTarget(Target):
     size, discrete = 1, False
     mean: float
 
-    def check(self, owner: str, y: Any, known: np.ndarray | None = None) -> np.ndarray:
+    def check(self, owner: str, y: Any, known: np.ndarray | None = None) -> np.ndarray:  # noqa: D102
         labels = _column(owner, y)
         if labels.dtype.kind == "c":
             raise ValueError("Complex data not supported: y must hold real numbers")
         try:
             labels = labels.astype(np.float64)
         except (TypeError, ValueError):
-            raise ValueError(f"y must hold numbers: got {labels[0]!r} among them") from None
+            raise ValueError(
+                f"y must hold numbers: got {labels.tolist()[0]!r} among them"
+            ) from None
         return _column(owner, labels)
 
-    def fit(self, labels: np.ndarray) -> None:
+    def fit(self, labels: np.ndarray) -> None:  # noqa: D102
         unit = max(float(np.abs(labels).max()), np.finfo(np.float64).tiny)  # squares stay finite
         self.mean = unit * float(np.mean(labels / unit))
         scale = unit * float(np.std(labels / unit, ddof=1))
         self.scale = scale if scale > 0 else 1.0
 
-    def encode(self, labels: np.ndarray | None, num_rows: int) -> np.ndarray:
+    def encode(self, labels: np.ndarray | None, num_rows: int) -> np.ndarray:  # noqa: D102
         if labels is None:
             return np.zeros((num_rows, 1), np.float32)
         return ((labels - self.mean) / self.scale).astype(np.float32)[:, None]
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {"mean": self.mean, "scale": self.scale}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
+    def from_state(cls, state: dict[str, Any]) -> Self:  # noqa: D102
         target = cls()
         target.mean, target.scale = float(state["mean"]), float(state["scale"])
         return target

@@ -12,11 +12,11 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 
 from neurarium.memory.hopular import Hopular
 from neurarium.memory.hopular_corruption import corrupt_attributes, mask_targets
@@ -24,7 +24,7 @@ from neurarium.memory.hopular_loss import feature_loss_weight, hopular_loss, sco
 from neurarium.optim.ema import ema_model
 from neurarium.optim.lamb import Lamb
 
-EPOCH_RANGE = (100, 600)
+EPOCH_RANGE = (100, 300)
 EPOCH_WORK = 9e10
 MAX_ASSOCIATIONS = 2**25
 """Cells of one association matrix over all heads; more rows than fit are taken in parts."""
@@ -73,14 +73,14 @@ class Training:
 
 
 def automatic_epochs(num_rows: int, width: int, num_layers: int) -> int:
-    """Epochs from rows × width: as many as ``9e10`` multiplications buy, from 100 to 600.
+    """Epochs from rows × width: as many as 9e10 units of work buy, from 100 to 300.
 
-    A block costs about n D² + n² D / 2 of them for n rows of embedded width D, counted for 4
-    blocks.
+    Work of an epoch, for n rows of embedded width D = attributes × embed_dim (the target counts as
+    an attribute) and L blocks: ``(n D² + n² D / 2) · L / 4``, a twelfth of its multiplications.
 
     Example:
         >>> automatic_epochs(150, 320, 4), automatic_epochs(630, 672, 4)
-        (600, 215)
+        (300, 215)
     """
     work = (num_rows * width**2 + num_rows**2 * width / 2) * num_layers / 4
     low, high = EPOCH_RANGE
@@ -88,13 +88,17 @@ def automatic_epochs(num_rows: int, width: int, num_layers: int) -> int:
 
 
 def automatic_lr(num_epochs: int) -> float:
-    """``1e-3 · 10 000 / num_epochs``, at most 1e-2: LAMB moves each tensor by lr times its norm.
+    """``10 / num_epochs``, at most 1e-2 or, in schedules under 600 epochs, 6 / num_epochs ≤ 0.2.
+
+    LAMB moves each tensor by lr times its norm a step. So the paper's 1e-3 for 10 000 epochs grows
+    as schedules shrink, up to 1e-2; below 600 epochs that would leave networks where they started,
+    and the sum of all learning rates is kept instead.
 
     Example:
-        >>> automatic_lr(10_000), automatic_lr(200)
-        (0.001, 0.01)
+        >>> automatic_lr(10_000), automatic_lr(600), automatic_lr(200)
+        (0.001, 0.01, 0.03)
     """
-    return min(1e-2, 10 / num_epochs)
+    return min(10 / num_epochs, max(1e-2, min(6 / num_epochs, 0.2)))
 
 
 def automatic_ema_decay(num_epochs: int) -> float:
@@ -135,7 +139,8 @@ def train_hopular(
     model.set_memory(rows.encoded)
     slow = ema_model(model, schedule.ema_decay).eval()
     optimizer = Lamb(model.parameters(), lr=schedule.lr, weight_decay=schedule.weight_decay)
-    result = Training(best=slow.module, last=slow.module)
+    averaged = cast("Hopular", slow.module)
+    result = Training(best=averaged, last=averaged)
     waited = 0
     for epoch in range(schedule.num_epochs):
         loss = _epoch(model.train(), optimizer, rows, schedule, epoch, generator)
@@ -148,8 +153,8 @@ def train_hopular(
             continue
         entry = {"epoch": epoch + 1.0, "loss": loss}
         if validation is not None:
-            entry["score"] = _score(slow, validation, target_scale)
-            improved = _keep_if_better(result, slow, epoch + 1, entry["score"])
+            entry["score"] = _score(averaged, validation, target_scale)
+            improved = _keep_if_better(result, averaged, epoch + 1, entry["score"])
             waited = 0 if improved else waited + 1
         result.history.append(entry)
         progress(entry)
@@ -218,9 +223,9 @@ def _batches(
     return iter(order.split(size))
 
 
-def _score(slow: AveragedModel, validation: Rows, target_scale: float) -> float:
+def _score(slow: Hopular, validation: Rows, target_scale: float) -> float:
     """Accuracy, or minus the mean squared error: higher is better."""
-    layout = slow.module.layout
+    layout = slow.layout
     with torch.no_grad():
         prediction = slow(mask_targets(validation.encoded, layout))
     score = score_targets(
@@ -233,10 +238,10 @@ def _score(slow: AveragedModel, validation: Rows, target_scale: float) -> float:
     return -score.loss.item() * target_scale**2 if math.isnan(accuracy) else accuracy
 
 
-def _keep_if_better(result: Training, slow: AveragedModel, epoch: int, score: float) -> bool:
+def _keep_if_better(result: Training, slow: Hopular, epoch: int, score: float) -> bool:
     """Copy the slow weights at the first epoch that reaches the best score."""
     result.last_score = score
     if result.best_score is not None and score <= result.best_score:
         return False
-    result.best, result.best_epoch, result.best_score = copy.deepcopy(slow.module), epoch, score
+    result.best, result.best_epoch, result.best_score = copy.deepcopy(slow), epoch, score
     return True

@@ -43,10 +43,7 @@ class SavedToDirectory:
         settings = {
             "estimator": type(self).__name__,
             "neurarium": __version__,
-            "arguments": {
-                name: _json_value(name, value)
-                for name, value in arguments.items()
-            },
+            "arguments": {name: _json_value(name, value) for name, value in arguments.items()},
             "fitted": state,
         }
         folder = Path(directory)
@@ -88,12 +85,19 @@ def load_estimator(directory: str | Path) -> Any:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
         name = settings["estimator"]
-        if name not in neurarium.estimators.__all__:
+        if name not in dir(neurarium.estimators):
             raise KeyError(name)
         estimator = getattr(neurarium.estimators, name)(**_tuples(settings["arguments"]))
         estimator._set_fitted(settings["fitted"], tensors)
-    except (OSError, KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError,
-            SafetensorError) as error:
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        json.JSONDecodeError,
+        UnicodeDecodeError,
+        SafetensorError,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
             f"directory must be one that an estimator was saved to: got {str(folder)!r} ({reason})"

@@ -31,6 +31,8 @@ def _write(node: object, parts: list[str]) -> None:
             value = getattr(node, name, None)
             if name == "body" and isinstance(node, _DOCUMENTED) and ast.get_docstring(node, False):
                 value = value[1:] if value else value
+            if name == "values" and isinstance(node, ast.JoinedStr):
+                value = [part for part in value or [] if getattr(part, "value", None) != ""]
             if value is None and not isinstance(node, ast.Constant):
                 continue
             if value == [] or name in ("kind", "type_ignores", "type_comment"):

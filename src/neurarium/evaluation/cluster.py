@@ -1,14 +1,21 @@
-"""The same jobs on a dask cluster: a local one, or any scheduler whose workers see the runs."""
+"""The same jobs on a dask cluster: a local one, or any scheduler whose workers see the runs.
+
+A dask worker draws from the global generators itself, for its heartbeats, while a job runs in it.
+So each of its threads hands its jobs to a process of its own.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from .compute import Job, Outcome, Report, compute
-from .isolation import limit_threads
+from .compute import Job, Outcome, Report
+from .workers import WorkerPool
 
 
 class DaskCluster:
@@ -24,30 +31,48 @@ class DaskCluster:
         self._address = address
         self._num_workers = num_workers
         self._threads = threads
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        from distributed import Client, LocalCluster
+
+        with ExitStack() as stack:
+            address = self._address or stack.enter_context(
+                LocalCluster(
+                    n_workers=self._num_workers, threads_per_worker=1, dashboard_address=None
+                )
+            )
+            self._client = stack.enter_context(Client(address, set_as_default=False))
+            stack.callback(self._client.run, _close_pools)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.close()
 
     def __call__(self, jobs: Iterable[Job], report: Report) -> Iterator[Outcome]:
-        """The outcomes as they finish; few jobs are handed over at a time."""
+        """The outcomes as they finish; two jobs a worker are handed over at a time."""
         from distributed import as_completed
 
         waiting = deque(jobs)
-        if not waiting:
-            return
-        with ExitStack() as stack:
-            client = self._connect(stack)
-            client.run(limit_threads, self._threads)
-            ahead = 2 * len(client.scheduler_info()["workers"])
-            running = {self._submit(client, job): job for job in _take(waiting, ahead)}
-            finished = as_completed(running)
-            for future in finished:
-                yield self._outcome(future, running.pop(future))
-                for job in _take(waiting, 1):
-                    following = self._submit(client, job)
-                    running[following] = job
-                    finished.add(following)
+        workers = self._client.scheduler_info()["workers"].values()
+        ahead = 2 * max(1, sum(worker["nthreads"] for worker in workers))
+        running = {self._submit(job): job for job in _take(waiting, ahead)}
+        finished = as_completed(running, loop=self._client.loop)
+        for future in finished:
+            yield self._outcome(future, running.pop(future))
+            for job in _take(waiting, 1):
+                following = self._submit(job)
+                running[following] = job
+                finished.add(following)
 
-    @staticmethod
-    def _submit(client: Any, job: Job) -> Any:
-        return client.submit(compute, job, pure=False, retries=0)
+    def _submit(self, job: Job) -> Any:
+        return self._client.submit(_compute_apart, job, self._threads, pure=False)
 
     @staticmethod
     def _outcome(future: Any, job: Job) -> Outcome:
@@ -58,23 +83,22 @@ class DaskCluster:
             return Outcome(job, error=f"{type(error).__name__}: {error}")
         return outcome
 
-    def _connect(self, stack: ExitStack) -> Any:
-        from distributed import Client, LocalCluster
 
-        if self._address is not None:
-            client = stack.enter_context(Client(self._address, set_as_default=False))
-        else:
-            cluster = LocalCluster(
-                n_workers=self._num_workers, threads_per_worker=1, dashboard_address=None
-            )
-            client = stack.enter_context(Client(stack.enter_context(cluster), set_as_default=False))
-        for worker in client.scheduler_info()["workers"].values():
-            if worker["nthreads"] != 1:  # generators and thread counts belong to a process
-                raise ValueError(
-                    f"workers must have one thread: got {worker['nthreads']}; "
-                    "start them with --nthreads 1"
-                )
-        return client
+_POOLS: dict[int, WorkerPool] = {}  # of this dask worker: thread → its process
+
+
+def _compute_apart(job: Job, threads: int) -> Outcome:
+    """Compute a job in the process that belongs to this thread of the dask worker."""
+    # A nanny's workers are daemons, which multiprocessing forbids to start processes, lest these
+    # be left behind; ours watch their parent themselves.
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+    pool = _POOLS.setdefault(threading.get_ident(), WorkerPool(1, threads))
+    return next(pool([job], lambda fraction, numbers: None))
+
+
+def _close_pools() -> None:
+    while _POOLS:
+        _POOLS.popitem()[1].close()
 
 
 def _take(jobs: deque[Job], count: int) -> Iterator[Job]:

@@ -1,40 +1,75 @@
 """How jobs are computed: in this process, in local worker processes, on a dask cluster.
 
-An executor takes jobs and yields their outcomes as they finish. Workers only compute; whatever is
-stored is stored by the process that runs the experiment.
+An executor is entered for the time of a run; given jobs, it yields their outcomes as they finish.
+Workers only compute: whatever is stored is stored by the process that runs the experiment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Protocol, Self
 
 from .compute import Job, Outcome, Report, compute
 
-Executor = Callable[[Iterable[Job], Report], Iterator[Outcome]]
+
+class Executor(Protocol):
+    """What computes jobs."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def __call__(self, jobs: Iterable[Job], report: Report) -> Iterator[Outcome]:
+        """The outcomes as they finish."""
 
 
-def inline(jobs: Iterable[Job], report: Report) -> Iterator[Outcome]:
-    """One after the other, in this process."""
-    for job in jobs:
-        yield compute(job, report)
+class Inline:
+    """One job after the other, in this process."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def __call__(self, jobs: Iterable[Job], report: Report) -> Iterator[Outcome]:
+        """The outcomes in the order of the jobs."""
+        for job in jobs:
+            yield compute(job, report)
 
 
 def executor_of(backend: str, num_workers: int, threads: int) -> Executor:
     """The executor of a backend's name.
 
+    Args:
+        backend: ``"local"``, ``"dask"`` or the address of a scheduler.
+        num_workers: processes that are started.
+        threads: of each.
+
     Raises:
         ValueError: an unknown backend, or no worker.
 
     Example:
-        >>> executor_of("local", 1, 1) is inline
-        True
+        >>> type(executor_of("local", 1, 1)).__name__
+        'Inline'
     """
     if num_workers < 1:
         raise ValueError(f"jobs must be at least 1: got {num_workers}")
     if backend == "local":
         from .workers import WorkerPool
 
-        return inline if num_workers == 1 else WorkerPool(num_workers, threads)
+        return Inline() if num_workers == 1 else WorkerPool(num_workers, threads)
     if backend == "dask" or "://" in backend:
         from .cluster import DaskCluster
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import hashlib
 import inspect
+import sys
 import textwrap
 import types
 from typing import Any
@@ -47,7 +49,7 @@ def _describe(value: Any, seen: set[int]) -> str:
         return f"[{', '.join(_describe(item, seen) for item in value)}]"
     if isinstance(value, dict):
         return _describe([list(item) for item in value.items()], seen)
-    if callable(value) and hasattr(value, "__dict__"):
+    if dataclasses.is_dataclass(value) or (callable(value) and hasattr(value, "__dict__")):
         return _describe((type(value), vars(value)), seen | {id(value)})
     return _describe_data(value)
 
@@ -82,4 +84,8 @@ def _describe_code(code: types.CodeType) -> str:
 def _describe_data(value: Any) -> str:
     import joblib
 
+    torch = sys.modules.get("torch")  # a tensor's pickle is not the same twice
+    if torch is not None and isinstance(value, torch.Tensor):
+        value = value.detach().cpu().contiguous().reshape(-1)
+        return f"{value.dtype} {tuple(value.shape)} {joblib.hash(value.view(torch.uint8).numpy())}"
     return f"{type(value).__qualname__} {joblib.hash(value)}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from .cells import Cell, Method
 from .compute import Job, Outcome
-from .executors import Executor, executor_of, inline
+from .executors import Executor, Inline, executor_of
 from .experiment import Experiment, Stage
 from .isolation import process_restored
 from .judged import verdicts_on
@@ -143,6 +143,7 @@ def run(
     with (
         RunFolder(planned.folder(out), planned.header) as folder,
         process_restored(experiment.threads),
+        executor,
     ):
         _Conductor(planned, folder, executor, progress).complete()
         found = [folder.records[cell.identity] for cell in planned.cells]
@@ -165,7 +166,7 @@ class _Conductor:
         pending = [c for c in self._plan.cells if not _finished(records.get(c.identity))]
         try:
             for stage in self._plan.experiment.stages:
-                jobs = [self._stage_job(stage, c) for c in self._plan.stage_cells(stage, pending)]
+                jobs = self._stage_jobs(stage, pending)
                 self._compute(stage.name, jobs, stage.exclusive, self._keep_stage)
             jobs = [self._job(cell, self._plan.experiment.run_cell) for cell in pending]
             self._compute("cells", jobs, self._plan.experiment.exclusive, self._keep_record)
@@ -183,7 +184,7 @@ class _Conductor:
         self, what: str, jobs: list[Job], exclusive: bool, keep: Callable[[Outcome], None]
     ) -> None:
         title = f"{self._plan.experiment.slug} {what}"
-        executor = inline if exclusive or len(jobs) == 1 else self._executor
+        executor = Inline() if exclusive else self._executor
         with Progress(title, len(jobs), shown=self._shown) as progress:
             ready = []
             for job in jobs:
@@ -198,9 +199,14 @@ class _Conductor:
                 keep(outcome)
                 progress.finish(outcome)
 
-    def _stage_job(self, stage: Stage, cell: Cell) -> Job:
-        earlier = self._plan.experiment.stages
-        return self._job(cell, stage.build, earlier[: earlier.index(stage)], stage.name)
+    def _stage_jobs(self, stage: Stage, pending: Iterable[Cell]) -> list[Job]:
+        """The stage for every point of its axes that is not built yet; it sees earlier stages."""
+        stages = self._plan.experiment.stages
+        return [
+            self._job(cell, stage.build, stages[: stages.index(stage)], stage.name)
+            for cell in self._plan.stage_cells(stage, pending)
+            if not self._folder.stage_file(stage.name, cell).exists()
+        ]
 
     def _job(
         self,

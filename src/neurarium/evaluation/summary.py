@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .drawing import draw_figures
 from .fingerprint import fingerprint
 from .judged import JUDGING_PRESETS
 from .store import replacing
@@ -110,11 +111,16 @@ def record_summary(run: Run, destination: str | Path | None = None) -> Path:
     path = root / _SHIPPED / f"{slug}.json"
     summary = load_summary(slug, path.parent) or {"slug": slug, "parts": {}}
     summary.pop("explanation", None)
+    earlier = summary["parts"].get(part, {}).get("figures", {})
     entry = summarize(run)
+    prefix = f"{slug}-{part}-"
+    entry["figures"] = {n: f"figures/{prefix}{n}.svg" for n in run.experiment.figures}
     summary["parts"][part] = entry
     summary["verdict"] = _headline(summary)
     _check_size(summary)
-    entry["figures"] = _draw(run, path.parent / "figures")
+    draw_figures(run.experiment.figures, run.records.ok, path.parent / "figures", prefix)
+    for dropped in set(earlier.values()) - set(entry["figures"].values()):
+        (path.parent / dropped).unlink(missing_ok=True)
     _keep_raw(run.folder, root / "results" / slug / f"{part}-{run.preset}-{run.key}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
@@ -178,15 +184,6 @@ def _check_size(summary: Mapping[str, Any]) -> None:
         raise ValueError(
             f"summary must be at most {MAX_BYTES} bytes: got {size}; shorten its tables"
         )
-
-
-def _draw(run: Run, folder: Path) -> dict[str, str]:
-    """Draw the figures; name → file, relative to the summary."""
-    from .drawing import draw_figures
-
-    prefix = f"{run.experiment.slug}-{run.experiment.part}-"
-    drawn = draw_figures(run.experiment.figures, run.records.ok, folder, prefix)
-    return {name: f"figures/{path.name}" for name, path in drawn.items()}
 
 
 def _keep_raw(folder: Path, kept: Path) -> None:

@@ -44,12 +44,16 @@ def default_tables(records: Records, experiment: Experiment) -> tuple[Table, ...
 
     Where there is no dataset, the first other axis names the rows. Seeds and other axes are
     averaged. The footer has the mean, the median rank, parameters where they were recorded, and
-    the seconds of a cell with its share of stages.
+    the mean seconds of a cell with the stages that it used.
     """
     ok, metric = records.ok, experiment.metric
     if not any(metric in record.metrics for record in ok):
         return ()
-    methods = ok.axis("method")
+    present = ok.axis("method")
+    methods = (
+        *(name for name in experiment.methods if name in present),
+        *(name for name in present if name not in experiment.methods),
+    )
     axis = _row_axis(ok)
     means = ok.values(metric, "method", axis) if axis else {}
     rows = [
@@ -64,7 +68,11 @@ def default_tables(records: Records, experiment: Experiment) -> tuple[Table, ...
         footer.append(_footer("median rank", median, methods))
     if any("parameters" in record.metrics for record in ok):
         footer.append(_footer("parameters", ok.values("parameters", "method"), methods))
-    footer.append(_footer("seconds a cell", ok.values("seconds", "method"), methods))
+    seconds = {
+        method: statistics.fmean(record.seconds for record in ok.where(method=method))
+        for method in methods
+    }
+    footer.append(_footer("seconds a cell", seconds, methods))
     title = f"{metric}, {'higher' if experiment.higher_is_better else 'lower'} is better"
     columns = (axis or "", *map(str, methods))
     return (Table(title, columns, tuple(rows), tuple(footer)),)

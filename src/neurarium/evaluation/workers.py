@@ -6,15 +6,14 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from .compute import Job, Outcome, Report, compute
-
-_MAX_LOSSES = 2
-"""A job that was under way when its worker died is tried once more, alone, then given up."""
+from .isolation import THREAD_VARIABLES, limit_threads
 
 
 class WorkerPool:
@@ -32,45 +31,65 @@ class WorkerPool:
     def __init__(self, num_workers: int, threads: int) -> None:
         self._num_workers = num_workers
         self._threads = threads
+        self._pool: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes; new ones are started when jobs come."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, kill_workers=True)
+            self._pool = None
 
     def __call__(self, jobs: Iterable[Job], report: Report) -> Iterator[Outcome]:
         """The outcomes as they finish."""
         waiting, suspects = deque(jobs), deque[Job]()
         while waiting or suspects:
-            alone = bool(suspects)
-            lost: list[Job] = []
-            yield from self._until_broken(suspects if alone else waiting, alone, lost)
-            if alone and lost:
-                yield Outcome(lost[0], error="WorkerKilled: its worker process died, twice")
+            if suspects:
+                lost = yield from self._until_broken(suspects, 1)
+                for job in lost:
+                    yield Outcome(job, error="WorkerKilled: its worker process died, twice")
             else:
+                lost = yield from self._until_broken(waiting, self._num_workers)
                 suspects.extend(lost)
 
-    def _until_broken(self, jobs: deque[Job], alone: bool, lost: list[Job]) -> Iterator[Outcome]:
-        """Compute until no job is left or the pool breaks; jobs under way then go to ``lost``."""
-        pool = self._start(1 if alone else min(self._num_workers, len(jobs)))
+    def _until_broken(
+        self, jobs: deque[Job], at_once: int
+    ) -> Generator[Outcome, None, tuple[Job, ...]]:
+        """Compute until no job is left, or the pool breaks; returns what was under way then."""
+        if self._pool is None:
+            self._pool = self._start()
         running: dict[Future[Outcome], Job] = {}
         try:
             while jobs or running:
-                while jobs and len(running) < (1 if alone else self._num_workers):
-                    job = jobs.popleft()
-                    running[pool.submit(compute, job)] = job
+                while jobs and len(running) < at_once:
+                    running[self._pool.submit(compute, jobs[0])] = jobs[0]
+                    jobs.popleft()
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     outcome = self._outcome(future, running[future])
                     del running[future]
                     yield outcome
         except BrokenProcessPool:
-            lost.extend(running.values())
-        finally:
-            pool.shutdown(wait=True, kill_workers=True)
+            self.close()
+        return tuple(running.values())
 
-    def _start(self, num_workers: int) -> Any:
+    def _start(self) -> Any:
         from joblib.externals.loky import ProcessPoolExecutor
 
         return ProcessPoolExecutor(
-            num_workers,
+            self._num_workers,
             initializer=_begin,
             initargs=(os.getpid(), self._threads),
-            env=_environment(self._threads),
+            env=dict.fromkeys(THREAD_VARIABLES, str(self._threads)),
         )
 
     @staticmethod
@@ -87,8 +106,6 @@ class WorkerPool:
 def _begin(parent: int, threads: int) -> None:
     """First thing in a worker: watch the parent, and keep to the threads it may use."""
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    from .isolation import limit_threads
-
     limit_threads(threads)
 
 
@@ -96,9 +113,3 @@ def _die_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
-
-
-def _environment(threads: int) -> Mapping[str, str]:
-    from .isolation import THREAD_VARIABLES
-
-    return dict.fromkeys(THREAD_VARIABLES, str(threads))

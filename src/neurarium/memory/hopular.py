@@ -7,7 +7,7 @@ Schäfl, Gruber, Bitto-Nemling, Hochreiter: "Hopular: Modern Hopfield Networks f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,6 +78,7 @@ class Hopular(nn.Module, PyTorchModelHubMixin):
 
     memory: Tensor
     memory_ids: Tensor
+    blocks: list[HopularBlock]
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class Hopular(nn.Module, PyTorchModelHubMixin):
         self.embedding = AttributeEmbedding(
             self.layout, embed_dim, dropout=input_dropout, **factory
         )
-        self.blocks = nn.ModuleList(
+        self.blocks = nn.ModuleList(  # type: ignore[assignment]
             HopularBlock(
                 num_attributes,
                 embed_dim,
@@ -140,7 +141,7 @@ class Hopular(nn.Module, PyTorchModelHubMixin):
         for module in (self.embedding, *self.blocks, self.summarization):
             module.reset_parameters()
 
-    def extra_repr(self) -> str:
+    def extra_repr(self) -> str:  # noqa: D102
         layout = self.layout
         return (
             f"attribute_sizes={list(layout.sizes)}, targets={list(layout.targets)}, "
@@ -148,7 +149,7 @@ class Hopular(nn.Module, PyTorchModelHubMixin):
         )
 
     def set_memory(
-        self, encoded: Float[Tensor, "S W"], ids: Int[Tensor, "S"] | None = None
+        self, encoded: Float[Tensor, "S W"], ids: Int[Tensor, " S"] | None = None
     ) -> None:
         """Store the training rows, uncorrupted and with their targets.
 
@@ -182,7 +183,7 @@ class Hopular(nn.Module, PyTorchModelHubMixin):
     def forward(
         self,
         encoded: Float[Tensor, "B W"],
-        ids: Int[Tensor, "B"] | None = None,
+        ids: Int[Tensor, " B"] | None = None,
         *,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "B V"]:
@@ -236,17 +237,16 @@ class Hopular(nn.Module, PyTorchModelHubMixin):
         drawn = torch.randperm(num_rows, generator=generator, device=self.memory.device)[:kept]
         return self.memory[drawn], self.memory_ids[drawn]
 
-    def _project(self, embedded: Tensor) -> Iterable[Stored]:
+    def _project(self, embedded: Tensor) -> Iterator[Stored]:
         readers = self.blocks if self.reread_memory else self.blocks[:1]
         return (block.sample_lookup.store(embedded) for block in readers)
 
     def _memory_parameters(self) -> list[Tensor]:
         """The parameters that the projected memory depends on."""
         lookups = (block.sample_lookup for block in self.blocks)
-        modules = (
-            self.embedding,
-            *(part for lookup in lookups for part in (lookup.norm, lookup.key_value)),
-        )
+        modules: list[nn.Module] = [self.embedding]
+        for lookup in lookups:
+            modules += [lookup.norm, lookup.key_value]
         return [parameter.detach() for module in modules for parameter in module.parameters()]
 
     def _may_cache(self) -> bool:
@@ -295,7 +295,7 @@ class Hopular(nn.Module, PyTorchModelHubMixin):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @classmethod
-    def _load_as_safetensor(
+    def _load_as_safetensor(  # type: ignore[override]
         cls, model: Hopular, model_file: str | Path, map_location: str, strict: bool
     ) -> Hopular:
         """Always strict; precision as in the file."""

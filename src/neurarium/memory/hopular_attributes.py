@@ -60,13 +60,13 @@ class AttributeLayout:
             raise ValueError(f"{name} must be positions from 0 to {last}: got {list(positions)}")
         return chosen
 
-    def _indicator(self, positions: Sequence[int]) -> Bool[Tensor, "F"]:
+    def _indicator(self, positions: Sequence[int]) -> Bool[Tensor, " F"]:
         flags = torch.zeros(len(self.sizes), dtype=torch.bool)
         flags[list(positions)] = True
         return flags
 
     @staticmethod
-    def _complement(columns: Int[Tensor, "F"], width: int) -> Int[Tensor, "V"]:
+    def _complement(columns: Int[Tensor, " F"], width: int) -> Int[Tensor, " V"]:
         keep = torch.ones(width, dtype=torch.bool)
         keep[columns] = False
         return keep.nonzero().squeeze(1)

@@ -87,7 +87,7 @@ class HopularLookup(nn.Module):
             bound = 1 / math.sqrt(self.head_dim)
             nn.init.uniform_(self.value_map, -bound, bound)
 
-    def extra_repr(self) -> str:
+    def extra_repr(self) -> str:  # noqa: D102
         return f"num_heads={self.num_heads}, beta={self.beta:.4g}, dropout={self.dropout}"
 
     def _heads(self, x: Float[Tensor, "*B L D"]) -> Float[Tensor, "*B H L d"]:
@@ -136,7 +136,7 @@ class HopularLookup(nn.Module):
     def _retrieve_with_dropout(
         self, query: Float[Tensor, "*B H L d"], stored: Stored, attn_mask: Tensor | None
     ) -> Float[Tensor, "*B H L d"]:
-        """Associations as (…, S, L): a softmax over short rows is slow where it is the last axis."""
+        """Associations as (…, S, L): softmax is slow over short rows, if these are the last axis."""
         scores = stored.keys @ (query * self.beta).mT
         if attn_mask is not None:
             scores = scores.masked_fill(~attn_mask.mT, torch.finfo(scores.dtype).min)

@@ -98,7 +98,7 @@ def check_probabilities(mask_prob: float, replace_prob: float, select_prob: floa
         )
 
 
-def _masked_row(encoded: Tensor, layout: AttributeLayout) -> Float[Tensor, "W"]:
+def _masked_row(encoded: Tensor, layout: AttributeLayout) -> Float[Tensor, " W"]:
     row = encoded.new_zeros(layout.num_encoded)
     row[layout.mask_columns.to(encoded.device)] = 1
     return row

@@ -1,4 +1,4 @@
-"""Dropout that draws 16 random bits a cell; on CPU torch draws a whole number for each, 5× slower."""
+"""Dropout from 16 random bits a cell: on CPU torch draws a whole number for each, 5× slower."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LEVELS = 1 << 16
 
 
 def bit_dropout(x: Float[Tensor, "*shape"], rate: float, training: bool) -> Float[Tensor, "*shape"]:
-    """As ``torch.nn.functional.dropout``; ``rate`` is rounded to a multiple of 2⁻¹⁶ on CPU.
+    """As ``torch.nn.functional.dropout``; on CPU ``rate`` is rounded to a multiple of 2⁻¹⁶.
 
     Example:
         >>> bit_dropout(torch.ones(3), 0.5, training=False)
@@ -19,7 +19,7 @@ def bit_dropout(x: Float[Tensor, "*shape"], rate: float, training: bool) -> Floa
     """
     if not training or rate == 0:
         return x
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.dropout(x, rate)
     kept = min(max(round((1 - rate) * _LEVELS), 1), _LEVELS)
     words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)

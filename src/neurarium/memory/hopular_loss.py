@@ -92,8 +92,8 @@ def hopular_loss(
     losses = attribute_losses(prediction, target, layout)
     feature, any_feature = _mean_over_attributes(losses, selected, ~layout.is_target)
     wanted, any_target = _mean_over_attributes(losses, selected, layout.is_target)
-    weight = torch.where(any_target, torch.where(any_feature, feature_weight, 0.0), 1.0)
-    weight = weight.to(losses.dtype)
+    weight = losses.new_full((), feature_weight)
+    weight = torch.where(any_target, torch.where(any_feature, weight, 0), 1)
     return HopularLoss(weight * feature + (1 - weight) * wanted, feature, wanted)
 
 
@@ -115,7 +115,7 @@ def score_targets(
     selected: Bool[Tensor, "B F"],
     layout: AttributeLayout,
     *,
-    scale: Float[Tensor, "F"] | None = None,
+    scale: Float[Tensor, " F"] | None = None,
 ) -> TargetScore:
     """What validation and test report: target loss, with numbers in original units, and accuracy.
 

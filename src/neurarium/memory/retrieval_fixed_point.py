@@ -109,7 +109,7 @@ def conjugate_gradient(product: Callable[[Tensor], Tensor], rhs: Tensor) -> Tens
     norm = rhs.square().sum(-1, keepdim=True)
     accepted = norm * (100 * torch.finfo(rhs.dtype).eps) ** 2
     for _ in range(4 * rhs.shape[-1] + 20):
-        unsolved = norm > accepted
+        unsolved = ~(norm <= accepted)  # NaN from a singular system stays unsolved
         if not unsolved.any():
             return solution
         image = product(direction)

@@ -1,2 +1,2 @@
-from .site import build as build
 from .readme import scoreboard_markdown as scoreboard_markdown
+from .site import build as build

@@ -14,11 +14,16 @@ from .page import badge
 from .recorded import Measured, Recording
 
 
-def scoreboard(recordings: Mapping[str, Recording], speed: Mapping[str, float]) -> Html:
+def scoreboard(
+    recordings: Mapping[str, Recording],
+    local: Mapping[str, Recording],
+    speed: Mapping[str, float | None],
+) -> Html:
     """The body of the index page.
 
     Args:
         recordings: slug → what was recorded.
+        local: slug → the newest runs on this machine.
         speed: slug → the ratio to the reference that its benchmark headlines.
     """
     states = {system.slug: catalog.state(system) for system in catalog.SYSTEMS}
@@ -27,7 +32,13 @@ def scoreboard(recordings: Mapping[str, Recording], speed: Mapping[str, float]) 
         for slug, state in states.items()
     }
     rows = (
-        _row(system, labels[system.slug], recordings.get(system.slug), speed.get(system.slug))
+        _row(
+            system,
+            labels[system.slug],
+            recordings.get(system.slug),
+            speed.get(system.slug),
+            local.get(system.slug),
+        )
         for system in catalog.SYSTEMS
     )
     heads = (
@@ -101,7 +112,11 @@ def _filters(labels: Mapping[str, str]) -> Html:
 
 
 def _row(
-    system: catalog.System, label: str, recording: Recording | None, speed: float | None
+    system: catalog.System,
+    label: str,
+    recording: Recording | None,
+    speed: float | None,
+    local: Recording | None,
 ) -> Html:
     headline = recording.headline if recording else None
     name = h(
@@ -112,7 +127,7 @@ def _row(
         h("span", f" · {system.family}", class_="tag"),
         scope="row",
     )
-    paper = (headline and headline.paper_value) or system.paper_value
+    paper = headline.paper_value if headline else system.paper_value
     claim = h(
         "td",
         headline.statement if headline else system.claim,
@@ -120,13 +135,14 @@ def _row(
         class_="claim",
     )
     stale = h("span", " stale", class_="tag") if recording and recording.stale else None
+    here = h("a", "measured here just now", href=f"{system.slug}.html#local", class_="tag here")
     ratio = f"{number(speed)}×" if speed else "–"
     return h(
         "tr",
         name,
         claim,
         h("td", measured(headline), class_="measured"),
-        h("td", badge(label), stale),
+        h("td", badge(label), stale, here if local else None),
         h("td", ratio, class_="speed" if speed else "speed none", data_label="Speed"),
         class_="planned" if label == "planned" else None,
         data_title=system.slug,

@@ -4,40 +4,47 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
-from urllib.parse import quote
+from collections.abc import Mapping
 
 from neurarium import catalog
 
 from .forest import claimed, forest
 from .markup import Html, h, inline, join, prose
-from .numbers import duration, number, signed
+from .numbers import number, signed
 from .page import badge
-from .recorded import Measured, Part, Recording
+from .recorded import Measured, Part, Recording, Table
 from .standings import Standing, standings
+from .svg import figure_svg
 from .tables import data_table
 
 
-def card(system: catalog.System, recording: Recording | None, local: Recording | None) -> Html:
+def card(
+    system: catalog.System,
+    recording: Recording | None = None,
+    local: Recording | None = None,
+    speed: Table | None = None,
+) -> Html:
     """The body of a system's page.
 
     Args:
         system: its row of the catalogue.
         recording: the recorded result, if there is one.
-        local: the newest run on this machine, if there is one.
+        local: the newest runs on this machine, if there are any.
+        speed: its benchmark, if there is one.
     """
     return h(
         "div",
-        _head(system, recording),
+        _head(system, recording, local),
         _imports(system),
         recording and _recorded(system, recording),
-        local and _local(system, local),
+        speed and _section("Speed", data_table(speed, system.slug, True)),
+        local and _local(system, local, recording),
         _provenance(system),
         class_="wrap",
     )
 
 
-def _head(system: catalog.System, recording: Recording | None) -> Html:
+def _head(system: catalog.System, recording: Recording | None, local: Recording | None) -> Html:
     state = catalog.state(system)
     label = recording.verdict if recording and recording.verdict else state
     planned = (
@@ -61,6 +68,7 @@ def _head(system: catalog.System, recording: Recording | None) -> Html:
             h("span", system.slug, class_="tag"),
             h("span", f"{system.family} · {system.kind} · {system.year}", class_="tag"),
             h("a", f"arXiv {system.arxiv}", href=system.url),
+            h("a", "measured on this machine just now", href="#local") if local else None,
             class_="meta",
         ),
         planned,
@@ -77,15 +85,12 @@ def _paper_value(system: catalog.System) -> str:
 
 
 def _imports(system: catalog.System) -> Html:
-    by_room: dict[str, list[str]] = {}
-    for module, names in system.exports.items():
-        by_room.setdefault(".".join(module.split(".")[:2]), []).extend(names)
-    lines = "\n".join(_import(room, names) for room, names in by_room.items())
+    lines = "\n".join(_import(room, names) for room, names in system.faces.items())
     planned = catalog.state(system) == "planned"
     return _section("Planned names" if planned else "Import", h("pre", h("code", lines)))
 
 
-def _import(room: str, names: list[str]) -> str:
+def _import(room: str, names: tuple[str, ...]) -> str:
     line = f"from {room} import {', '.join(names)}"
     if len(line) <= 88:
         return line
@@ -101,47 +106,69 @@ def _recorded(system: catalog.System, recording: Recording) -> Html:
         class_="stale",
     )
     wins = [s for part in recording.parts for s in standings(part, system.slug)]
-    several = len(recording.parts) > 1
+
+    def result(part: Part) -> Html:
+        several = len(recording.parts) > 1
+        return join((h("h3", part.name) if several else None, _results(system, part)))
+
     return join(
         (
             stale if recording.stale else None,
             _section("Claims against measurement", *map(_claims, recording.parts)),
             _explanation(recording),
             _section("When to use it, and when not", _when(wins)) if wins else None,
-            _section("Results", *(_part(system, part, several) for part in recording.parts)),
+            _section("Results", *map(result, recording.parts)),
             _section("Compute it again", *(_again(system, p) for p in recording.parts)),
         )
     )
 
 
-def _local(system: catalog.System, local: Recording) -> Html:
+def _local(system: catalog.System, local: Recording, recording: Recording | None) -> Html:
+    presets = ", ".join(dict.fromkeys(part.preset for part in local.parts))
+    parts = recording.parts if recording else ()
+    recorded = {claim.statement: claim.verdict for part in parts for claim in part.claims}
+    several = len(local.parts) > 1
     return h(
         "section",
-        h("h2", "The latest run on this machine"),
+        h("h2", "Measured on this machine just now"),
         h(
             "p",
-            f"Measured on this machine just now, preset {_presets(local)}: no verdict comes from "
-            "it. It stands beside the recorded verdict, it does not replace it.",
+            f"The latest run, preset {presets}, no verdict: presets smaller than full are too "
+            "small for one. The recorded verdict stands beside each measurement.",
         ),
-        *map(_claims, local.parts),
-        *(_part(system, part, len(local.parts) > 1) for part in local.parts),
+        (
+            h(
+                "div",
+                h("h3", part.name) if several else None,
+                _claims(part, recorded),
+                _results(system, part),
+                _list(part.facts),
+            )
+            for part in local.parts
+        ),
         class_="local",
+        id="local",
     )
 
 
-def _presets(recording: Recording) -> str:
-    return ", ".join(dict.fromkeys(part.preset for part in recording.parts))
+def _claims(part: Part, recorded: Mapping[str, str | None] | None = None) -> Html:
+    """Every claim of a part; with ``recorded``, verdicts are those of an earlier, full run."""
+    cards = (_claim(claim, part, _verdict(claim, recorded)) for claim in part.claims)
+    return h("div", cards, class_="claims")
 
 
-def _claims(part: Part) -> Html:
-    return h("div", (_claim(claim, part) for claim in part.claims), class_="claims")
+def _verdict(claim: Measured, recorded: Mapping[str, str | None] | None) -> Html:
+    if recorded is None:
+        return badge(claim.verdict or "no verdict")
+    verdict = recorded.get(claim.statement)
+    return badge(verdict, before="recorded: ") if verdict else badge("no recorded verdict")
 
 
-def _claim(claim: Measured, part: Part) -> Html:
+def _claim(claim: Measured, part: Part, verdict: Html) -> Html:
     rows: list[tuple[str, object]] = [("Claimed effect", claimed(claim.side))]
     if claim.effect is not None:
         rows.append(("Measured", f"{signed(claim.effect)}{_interval(claim)}"))
-    if claim.reason:
+    if claim.reason and claim.verdict:
         rows.append(("Why", claim.reason))
     if claim.paper_value:
         rows.append(("The paper’s number", claim.paper_value))
@@ -149,7 +176,7 @@ def _claim(claim: Measured, part: Part) -> Html:
     place = f"{part.name}, {part.preset}" if part.name != "main" else part.preset
     return h(
         "article",
-        badge(claim.verdict) if claim.verdict else h("span", "no verdict", class_="badge"),
+        verdict,
         h("span", f"  {'headline · ' if claim.headline else ''}{place}", class_="tag"),
         h("h4", claim.statement),
         forest(claim, large=True),
@@ -159,7 +186,7 @@ def _claim(claim: Measured, part: Part) -> Html:
 
 
 def _interval(claim: Measured) -> str:
-    units = f", {claim.units} units" if claim.units else ""
+    units = f", {claim.units} unit{'s' if claim.units > 1 else ''}" if claim.units else ""
     if claim.interval is None:
         return f"; no interval{units}"
     low, high = claim.interval
@@ -208,49 +235,30 @@ def _when(found: list[Standing]) -> Html:
     )
 
 
-def _part(system: catalog.System, part: Part, several: bool) -> Html:
-    return join(
-        (
-            h("h3", part.name) if several else None,
-            (data_table(table, system.slug, part.higher_is_better) for table in part.tables),
-            (_figure(name, svg) for name, svg in part.figures.items()),
-        )
-    )
+def _results(system: catalog.System, part: Part) -> Html:
+    tables = (data_table(table, system.slug, part.higher_is_better) for table in part.tables)
+    return join((tables, (_figure(name, svg, part) for name, svg in part.figures.items())))
 
 
-def _figure(name: str, svg: str) -> Html:
-    """A drawing as an image of its own, so that nothing in it can act on the page."""
+def _figure(name: str, source: str, part: Part) -> Html:
     title = name.replace("_", " ")
-    return h(
-        "figure",
-        h("img", src=f"data:image/svg+xml,{quote(svg)}", alt=f"Figure: {title}", loading="lazy"),
-        h("figcaption", title),
-    )
+    drawing = figure_svg(source, f"{part.name}-{part.preset}-{name}-", f"Figure: {title}")
+    return h("figure", drawing, h("figcaption", title), class_="panel")
 
 
 def _again(system: catalog.System, part: Part) -> Html:
     flag = "" if part.name == "main" else f" --part {part.name}"
     command = f"neurarium run {system.slug}{flag} --preset {part.preset} --record"
-    facts = dict(_facts(part))
     config = json.dumps(part.config, indent=1, ensure_ascii=False)
     return join(
         (
             h("pre", h("code", command)),
-            h("dl", ((h("dt", k), h("dd", v)) for k, v in facts.items()), class_="plain"),
+            _list(part.facts),
             h("details", h("summary", "Configuration"), h("pre", h("code", config)))
             if part.config
             else None,
         )
     )
-
-
-def _facts(part: Part) -> Iterator[tuple[str, str]]:
-    if part.seconds is not None:
-        yield "Compute", duration(part.seconds)
-    if part.machine:
-        yield "Machine", part.machine
-    if part.versions:
-        yield "Versions", ", ".join(f"{name} {number}" for name, number in part.versions.items())
 
 
 def _provenance(system: catalog.System) -> Html:
@@ -269,10 +277,7 @@ def _provenance(system: catalog.System) -> Html:
     }
     return join(
         (
-            _section(
-                "Provenance",
-                h("dl", ((h("dt", k), h("dd", v)) for k, v in rows.items() if v), class_="plain"),
-            ),
+            _section("Provenance", _list(rows)),
             _section(
                 "Where ours differs",
                 h("ul", (h("li", inline(line)) for line in origin.deviations)),
@@ -282,6 +287,11 @@ def _provenance(system: catalog.System) -> Html:
             _section("Citation", h("pre", h("code", catalog.bibtex(system)))),
         )
     )
+
+
+def _list(rows: Mapping[str, object]) -> Html:
+    items = ((h("dt", name), h("dd", value)) for name, value in rows.items() if value)
+    return h("dl", items, class_="plain")
 
 
 def _section(title: str, *content: object) -> Html:

@@ -25,20 +25,19 @@ def number(value: object) -> str:
 
 
 def row_of_numbers(values: Sequence[object]) -> list[str]:
-    """Cells of one kind with the same number of decimals; mixed magnitudes each on their own.
+    """Floats of one kind with the same number of decimals; counts and mixed kinds as they are.
 
     Example:
-        >>> row_of_numbers((75.0, 82.66, None)), row_of_numbers((0.001, 12, 3000))
-        (['75.0', '82.7', '–'], ['0.001', '12', '3 000'])
+        >>> row_of_numbers((75.0, 82.66, None, 3)), row_of_numbers((0.001, 12.0))
+        (['75.0', '82.7', '–', '3'], ['0.001', '12'])
     """
-    sizes = [abs(v) for v in values if isinstance(v, int | float) and v and math.isfinite(v)]
-    alike = bool(sizes) and max(sizes) <= 100 * min(sizes)
-    if not alike or max(sizes) >= 1000 or all(isinstance(v, int) for v in values):
+    sizes = [abs(v) for v in values if isinstance(v, float) and v and math.isfinite(v)]
+    if not sizes or max(sizes) > 100 * min(sizes) or max(sizes) >= 1000:
         return [number(value) for value in values]
     decimals = max(0, 2 - math.floor(math.log10(max(sizes))))
     return [
         f"{v:.{decimals}f}".replace("-", "−")
-        if isinstance(v, int | float) and math.isfinite(v)
+        if isinstance(v, float) and math.isfinite(v)
         else number(v)
         for v in values
     ]

@@ -64,9 +64,9 @@ def page(title: str, body: object, *, version: str) -> str:
     return f"<!doctype html>\n{h('html', head, h('body', content), lang='en')}\n"
 
 
-def badge(verdict: str) -> Html:
+def badge(verdict: str, before: str = "") -> Html:
     """A verdict or a state as a coloured label; the words carry the meaning."""
-    return h("span", verdict, class_=f"badge {BADGES.get(verdict, '')}".strip())
+    return h("span", before, verdict, class_=f"badge {BADGES.get(verdict, '')}".strip())
 
 
 @cache

@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from neurarium import catalog
 
 from .numbers import number, signed
-from .recorded import Recording, recordings, speed_ratios
+from .recorded import Recording, benchmarks, headline_ratio, recordings
 
 START, END = "<!-- scoreboard:start -->", "<!-- scoreboard:end -->"
 
 
-def scoreboard_markdown(
-    recorded: Mapping[str, Recording] | None = None, speed: Mapping[str, float] | None = None
-) -> str:
+def scoreboard_markdown(results: Path | None = None) -> str:
     """A table of the systems that exist, and one line on those that are planned.
 
     Args:
-        recorded: slug → what was recorded; the results that ship by default.
-        speed: slug → ratio to the reference; the recorded benchmarks by default.
+        results: a folder of recorded summaries; those that ship by default.
     """
-    recorded = recordings() if recorded is None else recorded
-    speed = speed_ratios() if speed is None else speed
+    recorded = recordings(results)
+    speed = {slug: headline_ratio(table) for slug, table in benchmarks().items()}
     lines = [
         "| system | claim | paper | measured effect (95 % interval) | verdict | speed |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -54,7 +51,7 @@ def replace_block(text: str, block: str) -> str:
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not start or not end:
-        raise ValueError(f"README must hold {START} and {END}: got neither or only one")
+        raise ValueError(f"text must hold {START} and then {END}: got one or none")
     return f"{before}{START}\n{block}\n{END}{after}"
 
 
@@ -63,7 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     path = Path("README.md")
     text = path.read_text(encoding="utf-8")
-    wanted = replace_block(text, scoreboard_markdown())
+    try:
+        wanted = replace_block(text, scoreboard_markdown())
+    except ValueError as error:
+        print(f"{path}: {error}", file=sys.stderr)
+        return 1
     if "--check" in arguments:
         if text != wanted:
             print("README.md: scoreboard is not current; run python -m neurarium.report.readme")
@@ -82,7 +83,7 @@ def _line(system: catalog.System, recording: Recording | None, speed: float | No
     cells = (
         f"[{system.slug}]({system.url})",
         headline.statement if headline else system.claim,
-        (headline and headline.paper_value) or system.paper_value or "–",
+        (headline.paper_value if headline else system.paper_value) or "–",
         effect,
         (recording and recording.verdict) or "not recorded yet",
         f"{number(speed)}×" if speed else "–",

@@ -8,16 +8,20 @@ from neurarium import __version__, catalog
 
 from .board import scoreboard
 from .card import card
+from .local import local_runs
 from .page import page
-from .recorded import local_runs, recordings, speed_ratios
+from .recorded import benchmarks, headline_ratio, recordings
 
 
-def build(out: str | Path = "report", results: str | Path | None = None) -> Path:
+def build(
+    out: str | Path = "report", results: str | Path | None = None, runs: str | Path = "runs"
+) -> Path:
     """Write ``index.html`` and one page a system.
 
     Args:
         out: the folder to write to; made when missing.
         results: a folder of recorded summaries; those that ship by default.
+        runs: the folder of this machine's own runs, whose newest are shown apart.
 
     Returns:
         The path of ``index.html``.
@@ -28,13 +32,17 @@ def build(out: str | Path = "report", results: str | Path | None = None) -> Path
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     recorded = recordings(None if results is None else Path(results))
-    local = local_runs()
+    local, speed = local_runs(runs), benchmarks()
+
+    def write(name: str, title: str, body: object) -> Path:
+        path = folder / name
+        path.write_text(page(title, body, version=__version__), encoding="utf-8")
+        return path
+
     for system in catalog.SYSTEMS:
-        body = card(system, recorded.get(system.slug), local.get(system.slug))
-        text = page(f"{system.slug} · neurarium", body, version=__version__)
-        (folder / f"{system.slug}.html").write_text(text, encoding="utf-8")
-    index = folder / "index.html"
-    body = scoreboard(recorded, speed_ratios())
-    text = page("neurarium: published claims, measured", body, version=__version__)
-    index.write_text(text, encoding="utf-8")
-    return index
+        slug = system.slug
+        body = card(system, recorded.get(slug), local.get(slug), speed.get(slug))
+        write(f"{slug}.html", f"{slug} · neurarium", body)
+    ratios = {slug: headline_ratio(table) for slug, table in speed.items()}
+    board = scoreboard(recorded, local, ratios)
+    return write("index.html", "neurarium: published claims, measured", board)

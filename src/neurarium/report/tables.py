@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .markup import Html, breakable, h
 from .numbers import number, row_of_numbers
-from .recorded import Cell, Table
+from .recorded import Entry, Table
 from .standings import best_columns, ours_of
 
 
@@ -12,7 +12,7 @@ def data_table(table: Table, slug: str, higher_is_better: bool) -> Html:
     """The table; a row's best number is bold, the system's own column is shaded."""
     ours = ours_of(table, slug)
 
-    def cells(row: tuple[Cell, ...], best: frozenset[int] = frozenset()) -> list[Html]:
+    def cells(row: tuple[Entry, ...], best: frozenset[int] = frozenset()) -> list[Html]:
         kinds = (
             " ".join(name for name, on in (("best", i in best), ("ours", i == ours)) if on) or None
             for i in range(1, len(row))
@@ -22,7 +22,7 @@ def data_table(table: Table, slug: str, higher_is_better: bool) -> Html:
         return [h("th", breakable(number(row[0])), scope="row"), *values]
 
     heads = (
-        h("th", name, scope="col", class_="ours" if i == ours else None)
+        h("th", breakable(name), scope="col", class_="ours" if i == ours else None)
         for i, name in enumerate(table.columns)
     )
     compared = ours is not None  # elsewhere the columns are not rivals

@@ -6,6 +6,5 @@ that it needs, fitted on its training rows only. Libraries are imported when a m
 
 from .baseline import Baseline, TabularModel
 from .choose import tabular_baselines
-from .spaces import sample
 
-__all__ = ["Baseline", "TabularModel", "sample", "tabular_baselines"]
+__all__ = ["Baseline", "TabularModel", "tabular_baselines"]

@@ -91,7 +91,8 @@ class NativeColumns:
         if self.text:
             names = np.append(known.astype(str).to_numpy(object), "missing")
             return names[codes]
-        return pd.Categorical.from_codes(codes, categories=[str(c) for c in known])
+        text = pd.Index([str(category) for category in known])
+        return pd.Categorical.from_codes(codes.tolist(), categories=text)
 
     def _too_many(self, categories: pd.Index) -> bool:
         return self.limit is not None and len(categories) > self.limit

@@ -113,7 +113,9 @@ class LightGBM(LibraryModel):
             random_state=self.random_state,
             **params,
         )
-        stop = [lightgbm.early_stopping(rounds, verbose=False)] if rounds else None
+        stop: list[Any] | None = (
+            [lightgbm.early_stopping(rounds, verbose=False)] if rounds else None
+        )
         self.model = model.fit(X, y, eval_set=[validation] if rounds else None, callbacks=stop)
 
     def num_parameters(self) -> int:

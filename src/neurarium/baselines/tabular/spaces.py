@@ -1,4 +1,4 @@
-"""Published search spaces, and how to draw from them.
+"""Published search spaces: lists of choices, and distributions to draw from.
 
 - Support vectors: the ranges of Fernández-Delgado et al. 2014 (JMLR 15), that the self-normalising
   networks' and thereby Hopular's comparison took over: C in 2^-5 … 2^14, gamma in 2^-16 … 2^8.
@@ -13,9 +13,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +25,7 @@ class Uniform:
     low: float
     high: float
 
-    def rvs(self, random_state: np.random.RandomState) -> float:
+    def rvs(self, *, random_state: np.random.Generator) -> float:
         """One draw."""
         return float(random_state.uniform(self.low, self.high))
 
@@ -40,7 +38,7 @@ class LogUniform:
     high: float
     integer: bool = False
 
-    def rvs(self, random_state: np.random.RandomState) -> float | int:
+    def rvs(self, *, random_state: np.random.Generator) -> float | int:
         """One draw."""
         value = math.exp(random_state.uniform(math.log(self.low), math.log(self.high)))
         return int(value) if self.integer else value
@@ -53,35 +51,20 @@ class Integers:
     low: int
     high: int
 
-    def rvs(self, random_state: np.random.RandomState) -> int:
+    def rvs(self, *, random_state: np.random.Generator) -> int:
         """One draw."""
-        return int(random_state.randint(self.low, self.high + 1))
+        return int(random_state.integers(self.low, self.high + 1))
 
 
 @dataclass(frozen=True)
 class ZeroOr:
     """Zero in half of the draws, else as the other."""
 
-    other: Uniform | LogUniform
+    other: Uniform | LogUniform | Integers
 
-    def rvs(self, random_state: np.random.RandomState) -> float:
+    def rvs(self, *, random_state: np.random.Generator) -> float:
         """One draw."""
-        return self.other.rvs(random_state) if random_state.rand() < 0.5 else 0.0
-
-
-def sample(space: Mapping[str, Any], random_state: np.random.RandomState) -> dict[str, Any]:
-    """One configuration: each name drawn independently.
-
-    Example:
-        >>> sample({"p": [1, 2], "lr": LogUniform(0.1, 0.1)}, np.random.RandomState(0))
-        {'p': 1, 'lr': 0.10000000000000002}
-    """
-    return {
-        name: values.rvs(random_state=random_state)
-        if hasattr(values, "rvs")
-        else values[random_state.randint(len(values))]
-        for name, values in space.items()
-    }
+        return self.other.rvs(random_state=random_state) if random_state.random() < 0.5 else 0.0
 
 
 E = math.e

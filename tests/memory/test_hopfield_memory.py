@@ -1,0 +1,136 @@
+"""Layers that own one of the two sets."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from neurarium.memory import HopfieldLayer, HopfieldPooling
+
+EXACT = {"rtol": 1e-10, "atol": 1e-12}
+PLAIN = {
+    "norm_state": None,
+    "norm_stored": None,
+    "norm_values": None,
+    "project_state": False,
+    "project_stored": False,
+    "project_values": False,
+    "out_projection": False,
+}
+
+
+def draw(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def perturbed(layer):
+    for index, parameter in enumerate(layer.parameters()):
+        parameter.data = 0.5 * draw(*parameter.shape, seed=index)
+    return layer
+
+
+@pytest.mark.parametrize("num_steps", [1, 3])
+def test_pooling_is_the_association_with_expanded_queries(num_steps):
+    pooling = perturbed(
+        HopfieldPooling(6, 3, 2, out_features=4, num_steps=num_steps, dtype=torch.float64)
+    )
+    bags = draw(5, 7, 6)
+    mask = torch.arange(7) < torch.tensor([[7], [4], [1], [6], [2]])
+    expected = pooling.hopfield(pooling.queries.expand(5, 3, 6), bags, mask=mask).flatten(1)
+    assert_close(pooling(bags, mask=mask), expected, **EXACT)
+    out, weights = pooling(bags, mask=mask, return_attention=True)
+    assert_close(out, expected, **EXACT)
+    assert weights.shape == (5, 2, 3, 7)
+    one = pooling(bags[1:2, :4])
+    assert_close(one, expected[1:2], **EXACT)
+
+
+def test_pooling_ignores_order_and_an_empty_bag_gives_the_bias():
+    pooling = perturbed(HopfieldPooling(6, dtype=torch.float64))
+    bags = draw(2, 7, 6)
+    assert_close(pooling(bags.flip(1)), pooling(bags), **EXACT)
+    mask = torch.zeros(2, 7, dtype=torch.bool)
+    assert_close(pooling(bags, mask=mask), pooling.hopfield.out.bias.expand(2, 6), **EXACT)
+
+
+@pytest.mark.parametrize("learn_values", [False, True])
+def test_lookup_projects_its_memory_once_for_all_samples(learn_values):
+    layer = perturbed(
+        HopfieldLayer(
+            6,
+            9,
+            2,
+            kdim=5,
+            vdim=4 if learn_values else 5,
+            learn_values=learn_values,
+            num_steps=2,
+            dtype=torch.float64,
+        )
+    )
+    state = draw(3, 4, 6)
+    values = layer.stored if layer.values is None else layer.values
+    expected = layer.hopfield(state, layer.stored.expand(3, -1, -1), values.expand(3, -1, -1))
+    assert_close(layer(state), expected, **EXACT)
+    batches = []
+    hook = layer.hopfield.heads.stored.register_forward_hook(
+        lambda module, inputs, output: batches.append(len(output))
+    )
+    layer(state)
+    hook.remove()
+    assert batches == [1]
+
+
+def test_a_given_memory_is_a_nearest_neighbour_classifier():
+    rows = torch.nn.functional.normalize(draw(40, 5), dim=1)
+    labels = torch.eye(3, dtype=torch.float64)[torch.arange(40) % 3]
+    layer = HopfieldLayer(
+        5,
+        40,
+        learn_values=True,
+        vdim=3,
+        trainable=False,
+        values_trainable=False,
+        beta=1e4,
+        dtype=torch.float64,
+        **PLAIN,
+    )
+    layer.store(rows, labels)
+    queries = torch.nn.functional.normalize(draw(30, 5, seed=1), dim=1)
+    nearest = torch.cdist(queries, rows).argmin(1)
+    assert torch.equal(layer(queries[None])[0].argmax(-1), labels[nearest].argmax(-1))
+    assert not any(parameter.requires_grad for parameter in layer.parameters())
+    assert_close(layer.stored.data, rows)
+
+
+@pytest.mark.parametrize("kind", ["queries", "stored"])
+def test_frozen_rows_get_no_gradient(kind):
+    options = {"trainable": False, "dtype": torch.float64}
+    layer = (
+        HopfieldPooling(6, 2, **options) if kind == "queries" else HopfieldLayer(6, 4, **options)
+    )
+    layer(draw(2, 5, 6)).sum().backward()
+    assert getattr(layer, kind).grad is None
+    assert layer.hopfield.out.weight.grad is not None
+
+
+def test_capture():
+    for layer in (HopfieldPooling(6, 2, 2, num_steps=2), HopfieldLayer(6, 4, 2, num_steps=2)):
+        x = torch.randn(2, 5, 6)
+        compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+        assert_close(compiled(x), layer(x))
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="num_queries must be at least 1"):
+        HopfieldPooling(6, 0)
+    with pytest.raises(ValueError, match="num_patterns must be at least 1"):
+        HopfieldLayer(6, 0)
+    with pytest.raises(ValueError, match="vdim must equal kdim unless learn_values"):
+        HopfieldLayer(6, 4, vdim=3)
+    layer = HopfieldLayer(6, 4)
+    with pytest.raises(ValueError, match=r"stored must have shape \[4, 6\]: got \[3, 6\]"):
+        layer.store(torch.randn(3, 6))
+    with pytest.raises(ValueError, match="values must be given as the layer has no values"):
+        layer.store(torch.randn(4, 6), torch.randn(4, 6))
+    with pytest.raises(ValueError, match=r"stored must have shape \(batch, set, 6\)"):
+        HopfieldPooling(6)(torch.randn(5, 6))

@@ -1,0 +1,3 @@
+"""The broken layers hold examples that are meant to fail."""
+
+collect_ignore = ["layers.py"]
