@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 .DELETE_ON_ERROR:
 
 demo: .venv/core
-	$(BIN)/neurarium run hopular --preset quick
+	$(BIN)/neurarium run hopular --part main --preset quick
 	$(BIN)/neurarium report
 
 test: .venv/dev
@@ -24,6 +24,7 @@ check: .venv/dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m neurarium.report.readme --check
 
 docs: .venv/dev
 	$(BIN)/mkdocs build --strict

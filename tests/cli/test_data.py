@@ -43,7 +43,7 @@ def test_path_never_downloads(wrong):
 def test_get_offline(wrong, monkeypatch):
     source = Source("http://127.0.0.1:1/Fox.jld", "0" * 64)
     monkeypatch.setitem(DATASETS, "mil/fox", replace(DATASETS["mil/fox"], sources=(source,)))
-    assert "could not be downloaded (ConnectionError" in wrong("data", "get", "mil/fox")
+    assert "could not be downloaded (ConnectionError)" in wrong("data", "get", "mil/fox")
 
 
 def test_wrong_words(wrong):

@@ -1,6 +1,7 @@
 """A fingerprint changes with the code that numbers depend on, and with nothing else."""
 
 import ast
+import hashlib
 import importlib
 import subprocess
 import sys
@@ -193,6 +194,18 @@ def test_canonical_text_is_of_code_alone():
                        ("f(x)", "f(x=x)"), ("a - b", "a + b"), ("x = None", "x: None"),
                        ("f'{x}'", "f'{x!r}'"), ("if a: b", "if a: pass\nelse: b")]:  # fmt: skip
         assert of(one) != of(other)
+
+
+def test_canonical_text_is_the_same_under_every_python():
+    code = """
+class A(B, metaclass=C):
+    def f(self, a, /, b: int = 1, *c, d=None, **e) -> str:
+        with (a as b, c): pass
+        return f"{a!r:>{b}} {{x}}" "y" f"{c:4}"
+x = [*y, {**z}, lambda: 1j, b"z", ..., x[1:2, ...]]
+"""
+    digest = hashlib.sha256(canonical(ast.parse(code)).encode()).hexdigest()
+    assert digest[:16] == "fe9ceb61595127f2"
 
 
 def helper(x):

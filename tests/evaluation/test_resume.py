@@ -16,6 +16,7 @@ from neurarium.evaluation import Records, run, store
 
 CELLS = 5 * 2 + 2  # of the toy's full preset
 STAGES = 5 * 2 + 2 * 2
+START = "import sys; from evaluation import toy; toy.main(*sys.argv[1:])"
 
 
 def finish(out: Path, milliseconds: float):
@@ -74,8 +75,8 @@ def test_interrupted_at_every_write(tmp_path, monkeypatch, uninterrupted):
 
 def start(out: Path, log: Path, jobs: int, milliseconds: float) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, toy.__file__, str(out), str(jobs), str(milliseconds)],
-        env={**os.environ, "TOY_LOG": str(log)},
+        [sys.executable, "-c", START, str(out), str(jobs), str(milliseconds)],
+        env={**os.environ, "TOY_LOG": str(log), "PYTHONPATH": str(Path(toy.__file__).parents[1])},
         stderr=subprocess.PIPE,
     )
 
@@ -102,23 +103,20 @@ def check_counts(log: Path, num_kills: int, jobs: int) -> None:
 
 
 @pytest.mark.parametrize("lines", [4, 19])  # amid stages, amid cells
-def test_kill_9(tmp_path, lines, uninterrupted):
+def test_kill_9(tmp_path, lines, uninterrupted, monkeypatch):
     out, log = tmp_path / "out", tmp_path / "log"
     kill_after(start(out, log, 1, 20.0), log, lines, np.random.default_rng(lines).uniform(0, 0.04))
     assert len(read(log)) < CELLS + STAGES
-    os.environ["TOY_LOG"] = str(log)
-    try:
-        subprocess.run([sys.executable, toy.__file__, out, "1", "20.0"], check=True)
-    finally:
-        del os.environ["TOY_LOG"]
-    (folder,) = (out / "toy").iterdir()
-    assert content(Records.load(folder)) == uninterrupted[0]
+    monkeypatch.setenv("TOY_LOG", str(log))
+    again = finish(out, 20.0)
+    assert len(list((out / "toy").iterdir())) == 1  # the same run
+    assert (content(again.records), again.tables[0].rows, again.verdicts) == uninterrupted
     check_counts(log, 1, 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_kill_9_at_ten_moments(tmp_path, jobs, uninterrupted):
+def test_kill_9_at_ten_moments(tmp_path, jobs, uninterrupted, monkeypatch):
     out, log = tmp_path / "out", tmp_path / "log"
     rng = np.random.default_rng(jobs)
     mine = set(psutil.Process().children(recursive=True))
@@ -133,14 +131,11 @@ def test_kill_9_at_ten_moments(tmp_path, jobs, uninterrupted):
     process = start(out, log, jobs, 60.0)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
-    (folder,) = (out / "toy").iterdir()
-    by_cell = {r.cell: r for r in Records.load(folder)}
-    expected = uninterrupted[0]
-    assert content(Records(by_cell[cell] for cell, *_ in expected)) == expected
     check_counts(log, 10, jobs)
-    process = start(out, log, jobs, 60.0)
-    process.communicate()
-    check_counts(log, 10, jobs)
+    monkeypatch.setenv("TOY_LOG", str(log))
+    again = finish(out, 60.0)
+    check_counts(log, 10, jobs)  # there was nothing left to do
+    assert (content(again.records), again.tables[0].rows, again.verdicts) == uninterrupted
 
 
 def orphans_of(out: str) -> list[psutil.Process]:
@@ -161,11 +156,11 @@ def test_a_second_run_of_the_same_folder_is_refused(tmp_path):
     try:
         while len(read(log)) < 1:
             time.sleep(0.01)
-        (folder,) = (out / "toy").iterdir()
         with pytest.raises(RuntimeError, match="must be used by one process at a time"):
-            store.RunFolder(folder, store.read_header(folder))
+            finish(out, 100.0)
     finally:
         process.kill()
         process.communicate()
+    (folder,) = (out / "toy").iterdir()
     with store.RunFolder(folder, store.read_header(folder)):  # a dead process holds no lock
         pass

@@ -141,7 +141,7 @@ def test_a_cell_that_raises_is_recorded_and_tried_again(tmp_path, log):
     assert again.verdicts[0].outcome != "incomplete"
 
 
-def test_a_stage_that_raises_fails_its_cells_only(tmp_path):
+def test_a_stage_that_raises_fails_the_cells_that_ask_for_it(tmp_path):
     def build(cell, config, context):
         if cell.dataset == "ramp":
             raise OSError("disk")
@@ -150,7 +150,7 @@ def test_a_stage_that_raises_fails_its_cells_only(tmp_path):
     stages = (EXPERIMENT.stages[0], Stage("tuned", ("method", "dataset"), build))
     done = go(replace(EXPERIMENT, stages=stages), tmp_path)
     assert {record.cell.dataset for record in done.records.failed} == {"ramp"}
-    assert "stage tuned(method" in done.records.failed[0].error
+    assert "stage 'tuned' could not be built" in done.records.failed[0].error
     assert "OSError: disk" in done.records.failed[0].error
     assert len(done.records.ok) == 2
 
@@ -328,6 +328,24 @@ def test_a_timed_claim_needs_exclusive_cells():
         replace(EXPERIMENT, claims=(claim,))
 
 
+def test_stages_have_names_of_their_own():
+    with pytest.raises(ValueError, match="stages must have names of their own: got shift, shift"):
+        replace(EXPERIMENT, stages=(EXPERIMENT.stages[0],) * 2)
+
+
+def test_cells_may_change_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+
+    def run_cell(cell, config, context):
+        os.chdir(tmp_path / "elsewhere")
+        return Result({"estimate": context.stage("tuned")["bias"]}, arrays={"x": np.ones(1)})
+
+    done = go(replace(EXPERIMENT, run_cell=run_cell, claims=()), "runs")
+    assert done.num_failed == 0
+    assert done.records[0].arrays["x"] == [1.0]
+
+
 def test_a_method_that_names_an_unknown_dataset(tmp_path):
     from neurarium.evaluation import Method
 
@@ -396,7 +414,6 @@ def test_a_stage_without_the_axis_method_has_no_method(tmp_path):
     def build(cell, config, context):
         return {"method": str(context.method)}
 
-    stages = (Stage("shift", ("seed",), build),)
-    done = go(replace(EXPERIMENT, stages=stages), tmp_path)
-    error = done.records.where(method="noisy_mean")[0].error
-    assert "axes must have 'method' to use context.method: got seed" in error
+    stages = (Stage("tuned", ("dataset",), build),)
+    error = go(replace(EXPERIMENT, stages=stages), tmp_path).records[0].error
+    assert "axes must have 'method' to use context.method: got dataset" in error

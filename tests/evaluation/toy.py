@@ -1,14 +1,13 @@
 """A small experiment with everything: stages, datasets, curves, arrays, a method without seeds.
 
-Run as a script it is what tests kill: ``python toy.py OUT JOBS``. Every computation appends a line
-to the file named by ``TOY_LOG``, so that tests can count what was computed and how often.
+In a process of its own, ``main`` is what tests kill. Every computation appends a line to the file
+named by ``TOY_LOG``, so that tests can count what was computed and how often.
 """
 
 # ruff: noqa: NPY002 - the runner seeds the legacy generator, so it is what cells draw from here
 
 import os
 import random
-import sys
 import time
 from dataclasses import dataclass
 
@@ -106,12 +105,7 @@ EXPERIMENT = Experiment(
     metric="estimate",
 )
 
-if __name__ == "__main__":
-    run(
-        EXPERIMENT,
-        preset="full",
-        overrides={"milliseconds": float(sys.argv[3])},
-        out=sys.argv[1],
-        jobs=int(sys.argv[2]),
-        progress=False,
-    )
+
+def main(out: str, jobs: str, milliseconds: str) -> None:
+    overrides = {"milliseconds": float(milliseconds)}
+    run(EXPERIMENT, preset="full", overrides=overrides, out=out, jobs=int(jobs), progress=False)

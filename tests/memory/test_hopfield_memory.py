@@ -113,13 +113,6 @@ def test_frozen_rows_get_no_gradient(kind):
     assert layer.hopfield.out.weight.grad is not None
 
 
-def test_capture():
-    for layer in (HopfieldPooling(6, 2, 2, num_steps=2), HopfieldLayer(6, 4, 2, num_steps=2)):
-        x = torch.randn(2, 5, 6)
-        compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
-        assert_close(compiled(x), layer(x))
-
-
 def test_bad_arguments():
     with pytest.raises(ValueError, match="num_queries must be at least 1"):
         HopfieldPooling(6, 0)

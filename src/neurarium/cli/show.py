@@ -56,10 +56,7 @@ def _facts(system: catalog.System) -> Iterator[tuple[str, str]]:
     yield "claim", system.claim
     yield "published", system.paper_value
     yield "verdict", catalog.verdict(system) or "none recorded yet"
-    rooms: dict[str, list[str]] = {}
-    for module, names in system.exports.items():
-        rooms.setdefault(".".join(module.split(".")[:2]), []).extend(names)
-    for room, public in rooms.items():
+    for room, public in system.faces.items():
         yield "import", f"from {room} import {', '.join(public)}"
     yield "recompute", f"neurarium run {system.slug} --preset quick"
     yield from _terms(system)

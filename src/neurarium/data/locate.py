@@ -100,7 +100,7 @@ def download(dataset: Dataset, root: Root = None) -> None:
     try:
         raw = [_retrieve(source, cache / "raw" / dataset.name) for source in dataset.sources]
     except (OSError, ValueError) as error:  # requests' errors are OSErrors, pooch's are ValueErrors
-        raise FileNotFoundError(_absent(dataset, missing, root, _say(error))) from None
+        raise FileNotFoundError(_absent(dataset, missing, root, _why(error))) from None
     prepared = [path.read_bytes() for path in raw]
     if dataset.prepare is not None:
         prepared = list(dataset.prepare(prepared))
@@ -141,6 +141,12 @@ def _absent(dataset: Dataset, file: File, root: Root, reason: str) -> str:
         f"{places}; it comes from {origin}; get it with `neurarium data get {dataset.name}` where "
         "there is a network, or name the folder that has it in NEURARIUM_DATA"
     )
+
+
+def _why(error: Exception) -> str:
+    """Why a download failed; a connection that failed says no more than that."""
+    kind = type(error).__name__
+    return kind if "Connect" in kind or "Timeout" in kind else _say(error)
 
 
 def _say(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Hopular as scikit-learn estimators: fit a table, predict a class or a number (2206.00664)."""
+"""Hopular (https://arxiv.org/abs/2206.00664) as scikit-learn estimators for tables."""
 
 from __future__ import annotations
 
@@ -349,12 +349,16 @@ class HopularClassifier(ClassifierMixin, _Hopular):
         num_layers: Hopular blocks; the paper searches 4 and 8.
         num_heads: modern Hopfield networks a retrieval; the paper searches 8 and 16.
         scaling_factor: β = scaling_factor / √head_dim; the paper searches 1, 100 and 1000.
-        input_dropout, lookup_dropout, output_dropout: in embedding, associations, output.
+        input_dropout: in the embedding.
+        lookup_dropout: of associations.
+        output_dropout: before the output.
         tie_value: retrieve values that are a function of the keys, as the paper writes it.
         memory_ratio: share of the training rows looked up at each step; all in prediction.
         exclude_self: forbid training rows to retrieve themselves (``False`` only for ablation).
         reread_memory: look up the training rows in every block (``False``: only in the first).
-        mask_prob, replace_prob, select_prob: corruption of features in training.
+        mask_prob: of a feature to be masked in training.
+        replace_prob: of a feature to be replaced by a random one.
+        select_prob: of a feature to be masked or replaced at all, and to be in the loss.
         feature_loss_weight: γ at the start and at the end.
         num_epochs: optimiser steps. ``"auto"``: 9e10 / work, from 100 to 300, where work =
             (n D² + n² D / 2) · num_layers / 4.
@@ -420,7 +424,35 @@ class HopularRegressor(RegressorMixin, _Hopular):
     loss is the squared error, :math:`L = \gamma L_{features} + (1 - \gamma) L_{target}`.
 
     Args:
-        embed_dim, num_layers, num_heads, scaling_factor, …: as in :class:`HopularClassifier`.
+        embed_dim: width of one column's embedding; a multiple of ``num_heads``.
+        num_layers: Hopular blocks; the paper searches 4 and 8.
+        num_heads: modern Hopfield networks a retrieval; the paper searches 8 and 16.
+        scaling_factor: β = scaling_factor / √head_dim; the paper searches 1, 100 and 1000.
+        input_dropout: in the embedding.
+        lookup_dropout: of associations.
+        output_dropout: before the output.
+        tie_value: retrieve values that are a function of the keys, as the paper writes it.
+        memory_ratio: share of the training rows looked up at each step; all in prediction.
+        exclude_self: forbid training rows to retrieve themselves (``False`` only for ablation).
+        reread_memory: look up the training rows in every block (``False``: only in the first).
+        mask_prob: of a feature to be masked in training.
+        replace_prob: of a feature to be replaced by a random one.
+        select_prob: of a feature to be masked or replaced at all, and to be in the loss.
+        feature_loss_weight: γ at the start and at the end.
+        num_epochs: optimiser steps; ``"auto"`` by the rule of :class:`HopularClassifier`.
+        lr: of LAMB, annealed to 0; ``"auto"`` by the rule of :class:`HopularClassifier`.
+        ema_decay: of the slow weights that predict; ``"auto"``: 1 − min(0.1, 50 / num_epochs).
+        weight_decay: of LAMB, on all parameters.
+        batch_size: rows a batch; gradients of all batches make one step. ``None``: all rows.
+        validation_fraction: rows that choose the epoch if ``fit`` gets no ``eval_set``; 0 or
+            ``None``, or fewer than 30 such rows: none, and the last slow weights are kept.
+        eval_every: epochs between looks at the validation rows.
+        patience: stop after so many looks without a better score.
+        time_budget: seconds after which training stops, at the end of an epoch.
+        categorical_features: ``"auto"`` or names or positions of exactly the discrete columns.
+        device: name of a torch device.
+        verbose: print loss and score at every look.
+        random_state: seed; equal seeds give equal models.
 
     Attributes:
         best_score_, last_score_: minus the mean squared error of the validation rows, in original

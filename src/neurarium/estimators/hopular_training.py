@@ -1,8 +1,8 @@
-"""How Hopular is trained (arXiv 2206.00664, App. A.1): the loop behind the estimators.
+"""How Hopular is trained: the loop behind the estimators.
 
-One optimiser step an epoch, over all rows; LAMB, gradient norm clipped at 1; learning rate and
-feature loss annealed by the same cosine; an exponential average of the weights is what validation
-sees and what is kept.
+Appendix A.1 of https://arxiv.org/abs/2206.00664. One optimiser step an epoch, over all rows; LAMB,
+gradient norm clipped at 1; learning rate and feature loss annealed by the same cosine; an
+exponential average of the weights is what validation sees and what is kept.
 """
 
 from __future__ import annotations

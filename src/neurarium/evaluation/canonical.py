@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 _DOCUMENTED = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 
@@ -25,18 +26,8 @@ def canonical(tree: ast.AST) -> str:
 
 def _write(node: object, parts: list[str]) -> None:
     if isinstance(node, ast.AST):
-        parts.append(type(node).__name__)
-        parts.append("(")
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if name == "body" and isinstance(node, _DOCUMENTED) and ast.get_docstring(node, False):
-                value = value[1:] if value else value
-            if name == "values" and isinstance(node, ast.JoinedStr):
-                value = [part for part in value or [] if getattr(part, "value", None) != ""]
-            if value is None and not isinstance(node, ast.Constant):
-                continue
-            if value == [] or name in ("kind", "type_ignores", "type_comment"):
-                continue
+        parts.append(f"{type(node).__name__}(")
+        for name, value in _fields(node):
             parts.append(f"{name}=")
             _write(value, parts)
         parts.append(")")
@@ -46,3 +37,16 @@ def _write(node: object, parts: list[str]) -> None:
             parts.append(",")
     else:
         parts.append(repr(node))
+
+
+def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
+    """What a node holds, without docstrings and what only some Python versions have."""
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if name == "body" and isinstance(node, _DOCUMENTED) and ast.get_docstring(node, False):
+            value = node.body[1:]
+        if isinstance(node, ast.JoinedStr):  # 3.12 ends some format specifications with ""
+            value = [part for part in node.values if getattr(part, "value", None) != ""]
+        absent = value is None and not isinstance(node, ast.Constant)
+        if not (absent or value == [] or name in ("kind", "type_ignores", "type_comment")):
+            yield name, value

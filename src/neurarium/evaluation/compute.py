@@ -37,6 +37,7 @@ class Job:
         method: the cell's callable; None for a stage without the axis ``method``.
         load: the loader of the cell's dataset; None without the axis ``dataset``.
         stages: the stages that it may ask for: name → file.
+        broken: those that could not be built: name → traceback.
     """
 
     cell: Cell
@@ -47,6 +48,7 @@ class Job:
     method: Callable[..., Any] | None
     load: Callable[[], Any] | None
     stages: Mapping[str, Path]
+    broken: Mapping[str, str]
     stage: str | None = None
 
     @property
@@ -109,6 +111,8 @@ class JobContext:
             if name not in self._job.stages:
                 known = ", ".join(self._job.stages) or "none"
                 raise ValueError(f"stage must be one that this cell has ({known}): got {name!r}")
+            if name in self._job.broken:
+                raise RuntimeError(f"stage {name!r} could not be built\n{self._job.broken[name]}")
             with self._loading():
                 self._stages[name] = StageFile.read(self._job.stages[name])
         return self._stages[name].values

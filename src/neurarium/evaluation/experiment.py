@@ -116,3 +116,6 @@ class Experiment:
         timed = any(isinstance(claim, Claim) and claim.timed for claim in self.claims)
         if timed and not self.exclusive:
             raise ValueError("exclusive must be True: got False with a timed claim")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"stages must have names of their own: got {', '.join(names)}")

@@ -72,9 +72,10 @@ class Plan:
         }
 
     def folder(self, out: str | Path) -> Path:
-        """Where the run's records lie."""
+        """Where the run's records lie; absolute, as cells may change the working folder."""
         part = "" if self.experiment.part == "main" else f"{self.experiment.part}-"
-        return Path(out) / self.experiment.slug / f"{part}{self.preset}-{self.key}"
+        name = f"{part}{self.preset}-{self.key}"
+        return Path(out).absolute() / self.experiment.slug / name
 
     def declared(self, cell: Cell) -> bool:
         """Whether the cell is the experiment's own: only those are judged."""

@@ -158,7 +158,7 @@ class _Conductor:
         self._folder = folder
         self._executor = executor
         self._shown = progress
-        self._broken: dict[str, str] = {}  # stage file → why it could not be built
+        self._broken: dict[Path, str] = {}  # stage file → why it could not be built
 
     def complete(self) -> None:
         """Build the stages that unfinished cells need, then compute those cells."""
@@ -186,16 +186,7 @@ class _Conductor:
         title = f"{self._plan.experiment.slug} {what}"
         executor = Inline() if exclusive else self._executor
         with Progress(title, len(jobs), shown=self._shown) as progress:
-            ready = []
-            for job in jobs:
-                blocked = self._blocked(job)
-                if blocked is None:
-                    ready.append(job)
-                    continue
-                outcome = Outcome(job, error=blocked)
-                keep(outcome)
-                progress.finish(outcome)
-            for outcome in executor(ready, progress.report):
+            for outcome in executor(jobs, progress.report):
                 keep(outcome)
                 progress.finish(outcome)
 
@@ -216,6 +207,11 @@ class _Conductor:
         stage: str | None = None,
     ) -> Job:
         available = self._plan.experiment.stages if stages is None else stages
+        files = {
+            s.name: self._folder.stage_file(s.name, cell.project(s.axes))
+            for s in available
+            if set(s.axes) <= set(cell)
+        }
         return Job(
             cell=cell,
             function=function,
@@ -224,26 +220,16 @@ class _Conductor:
             threads=self._plan.experiment.threads,
             method=self._plan.methods[cell.method] if "method" in cell else None,
             load=self._plan.loaders[cell.dataset] if "dataset" in cell else None,
-            stages={
-                s.name: self._folder.stage_file(s.name, cell.project(s.axes))
-                for s in available
-                if set(s.axes) <= set(cell)
-            },
+            stages=files,
+            broken={name: self._broken[f] for name, f in files.items() if f in self._broken},
             stage=stage,
         )
-
-    def _blocked(self, job: Job) -> str | None:
-        """Why a job cannot run: a stage of its axes could not be built."""
-        for path in job.stages.values():
-            if str(path) in self._broken:
-                return self._broken[str(path)]
-        return None
 
     def _keep_stage(self, outcome: Outcome) -> None:
         job = outcome.job
         path = self._folder.stage_file(str(job.stage), job.cell)
         if outcome.error is not None:
-            self._broken[str(path)] = f"stage {job.label} failed:\n{outcome.error}"
+            self._broken[path] = outcome.error
             return
         charged = {**outcome.stages, job.label: outcome.wall_seconds}
         StageFile(outcome.result, charged).write(path)

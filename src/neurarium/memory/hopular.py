@@ -1,8 +1,8 @@
-"""Hopular, a network that looks up its training set at every layer (arXiv 2206.00664).
+"""Hopular, a network that looks up its training set at every layer.
 
 Schäfl, Gruber, Bitto-Nemling, Hochreiter: "Hopular: Modern Hopfield Networks for Tabular Data",
-2022. Parts: :mod:`hopular_attributes` (columns), :mod:`hopular_embedding`, :mod:`hopular_block`,
-:mod:`hopular_corruption`, :mod:`hopular_loss`.
+2022, https://arxiv.org/abs/2206.00664. Parts: :mod:`hopular_attributes` (columns),
+:mod:`hopular_embedding`, :mod:`hopular_block`, :mod:`hopular_corruption`, :mod:`hopular_loss`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from neurarium.memory.hopular_attributes import AttributeLayout
+from neurarium.memory.hopular_attributes import AttributeLayout, check_rows
 from neurarium.memory.hopular_block import HopularBlock, Stored
 from neurarium.memory.hopular_embedding import AttributeEmbedding, Summarization
 
@@ -138,8 +138,10 @@ class Hopular(nn.Module, PyTorchModelHubMixin):
 
     def reset_parameters(self) -> None:
         """Initialise as the authors do: everything uniform within ±1/√fan_in, norms 1 and 0."""
-        for module in (self.embedding, *self.blocks, self.summarization):
-            module.reset_parameters()
+        self.embedding.reset_parameters()
+        for block in self.blocks:
+            block.reset_parameters()
+        self.summarization.reset_parameters()
 
     def extra_repr(self) -> str:  # noqa: D102
         layout = self.layout
@@ -214,9 +216,8 @@ class Hopular(nn.Module, PyTorchModelHubMixin):
         return self.summarization(state)
 
     def _check_forward(self, encoded: Tensor, ids: Tensor | None) -> None:
-        width = self.layout.num_encoded
-        if encoded.ndim != 2 or encoded.shape[1] != width:
-            raise ValueError(f"encoded must have shape (rows, {width}): got {list(encoded.shape)}")
+        weight = self.embedding.input_weight
+        check_rows("encoded", encoded, self.layout.num_encoded, weight)
         if not len(self.memory):
             raise RuntimeError("memory must be set before forward: call set_memory(encoded, ids)")
         if ids is not None:

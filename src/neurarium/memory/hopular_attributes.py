@@ -1,8 +1,9 @@
-"""Where the attributes of a table row sit in the tensors of Hopular (arXiv 2206.00664, App. A.1).
+"""Where the attributes of a table row sit in the tensors of Hopular.
 
-A row of F attributes (features and targets) appears in two layouts. The *values* hold Σ sᵢ columns:
-one standardised number, or the sᵢ places of a one-hot code, per attribute. The *encoded* row adds
-one mask bit after each attribute, so it is Σ (sᵢ + 1) wide.
+Appendix A.1 of https://arxiv.org/abs/2206.00664. A row of F attributes (features and targets)
+appears in two layouts. The *values* hold Σ sᵢ columns: one standardised number, or the sᵢ places of
+a one-hot code, per attribute. The *encoded* row adds one mask bit after each attribute, so it is
+Σ (sᵢ + 1) wide.
 """
 
 from __future__ import annotations
@@ -22,6 +23,17 @@ class AttributeLayout:
         sizes: width sᵢ of every attribute, 1 for a numeric one.
         targets: positions of the attributes to predict.
         discrete: positions of the one-hot attributes; ``None`` means all that are wider than 1.
+
+    Shapes:
+        values: (B, Σ sᵢ); encoded: (B, Σ (sᵢ + 1)).
+
+    Raises:
+        ValueError: for sizes below 1, positions that do not exist, no target.
+
+    Example:
+        >>> layout = AttributeLayout([1, 3], targets=[1])
+        >>> layout.encode(torch.tensor([[0.5, 0.0, 1.0, 0.0]]))
+        tensor([[0.5000, 0.0000, 0.0000, 1.0000, 0.0000, 0.0000]])
     """
 
     def __init__(
@@ -114,3 +126,13 @@ def _discrete_places(
     place = torch.arange(int(widths.max()) if len(widths) else 0)
     real = place < widths[:, None]
     return torch.where(real, starts[:, None] + place, 0), real
+
+
+def check_rows(name: str, rows: Tensor, width: int, like: Tensor) -> None:
+    """Raise unless ``rows`` is (any, ``width``) with the precision and device of the weights."""
+    if rows.ndim != 2 or rows.shape[1] != width:
+        raise ValueError(f"{name} must have shape (rows, {width}): got {list(rows.shape)}")
+    if rows.device != like.device:
+        raise ValueError(f"{name} must be on {like.device}: got {rows.device}")
+    if rows.dtype != like.dtype and not torch.is_autocast_enabled(rows.device.type):
+        raise TypeError(f"{name} must have dtype {like.dtype}: got {rows.dtype}")

@@ -1,7 +1,8 @@
-"""The Hopular block: look up the training set, then the original row (arXiv 2206.00664, Sec. 3.2).
+"""The Hopular block: look up the training set, then the original row.
 
-Both halves are one modern Hopfield retrieval with a LayerNorm shared by state and stored patterns
-and a residual that starts from the *normalised* state.
+Section 3.2 of https://arxiv.org/abs/2206.00664. Both halves are one modern Hopfield retrieval with
+a LayerNorm shared by state and stored patterns and a residual that starts from the *normalised*
+state.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurarium.memory.hopular_attributes import check_rows
 from neurarium.memory.hopular_dropout import bit_dropout
 from neurarium.memory.hopular_embedding import NORM_EPS
 
@@ -41,6 +43,9 @@ class HopularLookup(nn.Module):
     Shapes:
         - state: (…, L, width); stored: (…, S, width)
         - output: (…, L, width)
+
+    Raises:
+        ValueError: if ``num_heads`` does not divide ``width`` or a width differs.
 
     Example:
         >>> lookup = HopularLookup(16, 4)
@@ -90,11 +95,19 @@ class HopularLookup(nn.Module):
     def extra_repr(self) -> str:  # noqa: D102
         return f"num_heads={self.num_heads}, beta={self.beta:.4g}, dropout={self.dropout}"
 
+    def _check(self, name: str, x: Tensor) -> None:
+        width = self.num_heads * self.head_dim
+        if x.ndim < 2 or x.shape[-1] != width:
+            raise ValueError(f"{name} must have shape (…, rows, {width}): got {list(x.shape)}")
+        if not x.is_floating_point():
+            raise TypeError(f"{name} must be floating point: got {x.dtype}")
+
     def _heads(self, x: Float[Tensor, "*B L D"]) -> Float[Tensor, "*B H L d"]:
         return x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(-3, -2)
 
     def store(self, stored: Float[Tensor, "*B S D"]) -> Stored:
         """Keys and values of the stored patterns, in one GEMM."""
+        self._check("stored", stored)
         projected = self.key_value(self.norm(stored))
         if self.value_map is not None:
             keys = self._heads(projected)
@@ -110,6 +123,9 @@ class HopularLookup(nn.Module):
         attn_mask: Bool[Tensor, "L S"] | None = None,
     ) -> Float[Tensor, "*B L D"]:
         """Retrieve; ``attn_mask`` is True where a state may look at a stored pattern."""
+        self._check("state", state)
+        if attn_mask is not None:
+            _check_mask(attn_mask, state.shape[-2], stored.keys.shape[-2])
         state = self.norm(state)
         query = self._heads(self.query(state))
         if self.training:
@@ -136,12 +152,21 @@ class HopularLookup(nn.Module):
     def _retrieve_with_dropout(
         self, query: Float[Tensor, "*B H L d"], stored: Stored, attn_mask: Tensor | None
     ) -> Float[Tensor, "*B H L d"]:
-        """Associations as (…, S, L): softmax is slow over short rows, if these are the last axis."""
+        """Associations as (…, S, L), because softmax is slow over short rows on the last axis."""
         scores = stored.keys @ (query * self.beta).mT
         if attn_mask is not None:
             scores = scores.masked_fill(~attn_mask.mT, torch.finfo(scores.dtype).min)
         weights = bit_dropout(scores.softmax(-2), self.dropout, self.training)
         return weights.mT @ stored.values
+
+
+def _check_mask(attn_mask: Tensor, num_states: int, num_stored: int) -> None:
+    if attn_mask.dtype != torch.bool:
+        raise TypeError(f"attn_mask must be bool, True = may attend: got {attn_mask.dtype}")
+    if attn_mask.shape != (num_states, num_stored):
+        raise ValueError(
+            f"attn_mask must have shape ({num_states}, {num_stored}): got {list(attn_mask.shape)}"
+        )
 
 
 class HopularBlock(nn.Module):
@@ -234,7 +259,7 @@ class HopularBlock(nn.Module):
     ) -> Float[Tensor, "B D"]:
         """Refine ``state`` by the memory and by the original row."""
         width = self.num_attributes * self.embed_dim
+        weight = self.sample_lookup.query.weight
         for name, rows in (("state", state), ("memory", memory), ("origin", origin)):
-            if rows.ndim != 2 or rows.shape[1] != width:
-                raise ValueError(f"{name} must have shape (rows, {width}): got {list(rows.shape)}")
+            check_rows(name, rows, width, weight)
         return self.refine(state, self.sample_lookup.store(memory), origin, attn_mask=attn_mask)

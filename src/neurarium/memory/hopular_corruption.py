@@ -1,4 +1,7 @@
-"""Masking and corruption of table rows, as Hopular is trained (arXiv 2206.00664, App. A.1)."""
+"""Masking and corruption of table rows, as Hopular is trained.
+
+Appendix A.1 of https://arxiv.org/abs/2206.00664.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,10 @@ class Corrupted(NamedTuple):
 
 def mask_targets(encoded: Float[Tensor, "B W"], layout: AttributeLayout) -> Float[Tensor, "B W"]:
     """Hide all targets: values 0, mask bit 1; what a model sees in validation and test.
+
+    Args:
+        encoded: rows with all mask bits 0.
+        layout: the columns of the table.
 
     Example:
         >>> layout = AttributeLayout([1, 2], targets=[1])

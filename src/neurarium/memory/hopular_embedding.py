@@ -1,4 +1,7 @@
-"""Embedding and summarisation of a table row in Hopular (arXiv 2206.00664, Sec. 3.1 and 3.3)."""
+"""Embedding and summarisation of a table row in Hopular.
+
+Sections 3.1 and 3.3 of https://arxiv.org/abs/2206.00664.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Losses of Hopular: reconstruct all attributes, then more and more the target (App. A.1)."""
+"""Losses of Hopular: reconstruct all attributes, then more and more the target.
+
+Appendix A.1 of https://arxiv.org/abs/2206.00664.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,12 @@ def feature_loss_weight(
     epoch: float, num_epochs: int, *, start: float = 1.0, end: float = 0.0
 ) -> float:
     """γ after ``epoch`` of ``num_epochs``: ``end + (start − end) (1 + cos(π epoch/num_epochs))/2``.
+
+    Args:
+        epoch: epochs done.
+        num_epochs: length of the schedule.
+        start: weight before the first epoch.
+        end: weight after the last.
 
     Example:
         >>> [feature_loss_weight(epoch, 2) for epoch in (0, 1, 2)]
@@ -128,6 +137,12 @@ def score_targets(
 
     Returns:
         Loss averaged over all targets, accuracy over the discrete ones (NaN if there are none).
+
+    Example:
+        >>> layout = AttributeLayout([1], targets=[0])
+        >>> zero, one = torch.zeros(1, 1), torch.ones(1, 1)
+        >>> score_targets(zero, one, one.bool(), layout, scale=torch.tensor([10.0])).loss
+        tensor(100.)
     """
     device = prediction.device
     losses = attribute_losses(prediction, target, layout)
