@@ -79,4 +79,5 @@ if __name__ == "__main__":
     dist.init_process_group("gloo")
     tensors = {"replicate": replicate, "shard": shard}[mode](folder)
     save_file(tensors, folder / f"{process()[0]}.out")
+    dist.barrier()  # no process tears the connection down while the other still uses it
     dist.destroy_process_group()

@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 import textwrap
+from dataclasses import dataclass
 
 import pytest
 
@@ -247,3 +248,10 @@ def test_identity_of_functions_and_data(monkeypatch):
             return self.k * x
 
     assert identity_of(Callable(1)) == identity_of(Callable(1)) != identity_of(Callable(2))
+
+    @dataclass(frozen=True, slots=True)
+    class Images:
+        x: torch.Tensor
+
+    assert identity_of(Images(torch.ones(()))) == identity_of(Images(torch.ones(())))
+    assert identity_of(Images(torch.ones(()))) != identity_of(Images(torch.ones(1)))

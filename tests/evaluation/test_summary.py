@@ -59,6 +59,8 @@ def test_what_is_recorded(recorded):
     assert part["seconds"] >= 0
     assert path.stat().st_size < 30_000
     assert not is_stale(summary)
+    row = json.dumps(part["tables"][0]["rows"][0])
+    assert row in [line.strip(" ,") for line in path.read_text().splitlines()]  # one line a row
     raw = root / "results" / "toy" / f"main-full-{done.key}"
     assert (raw / "records.jsonl").read_bytes() == (done.folder / "records.jsonl").read_bytes()
     assert len(list((raw / "arrays").glob("*.npz"))) == 12

@@ -163,6 +163,17 @@ def test_all_rows_of_the_memory_as_batch_and_no_row_to_look_at(model):
         assert lone.train(training)(rows[:1], torch.tensor([0])).isfinite().all()
 
 
+def test_a_state_that_may_look_at_nothing_retrieves_zeros():
+    lookup = HopularLookup(8, 2, dropout=0.0, dtype=torch.float64)
+    states = torch.randn(2, 8, dtype=torch.float64)
+    stored = lookup.store(torch.randn(3, 8, dtype=torch.float64))
+    attn_mask = torch.tensor([[False] * 3, [True] * 3])
+    for training in (True, False):
+        out = lookup.train(training)(states, stored, attn_mask=attn_mask)
+        assert_close(out[0], lookup.norm(states)[0] + lookup.out.bias)
+        assert_close(out[1], lookup(states, stored)[1])
+
+
 def test_two_rows_retrieve_each_other_when_themselves_are_forbidden():
     lookup = HopularLookup(8, 2, dropout=0.0, dtype=torch.float64)
     stored = torch.randn(2, 8, dtype=torch.float64)
@@ -478,7 +489,7 @@ def test_bad_memory(model):
 
 
 def test_bad_calls(model, queries):
-    unset = Hopular(SIZES, TARGETS, embed_dim=8, num_heads=2)
+    unset = Hopular(SIZES, TARGETS, embed_dim=8, num_heads=2, dtype=torch.float64)
     with pytest.raises(RuntimeError, match=r"memory must be set before forward: call set_memory"):
         unset(queries)
     with pytest.raises(ValueError, match="ids must be given in training"):

@@ -3,8 +3,8 @@
 One small Linear, GELU, dropout, LayerNorm and Linear per attribute in a loop, as they have it; one
 retrieval per lookup with separate query, key and value maps, scores masked in place, softmax,
 dropout; the memory embedded, normalised and projected again in every forward. Their activation
-checkpointing, which makes training slower still, is left out. State dicts are interchangeable with
-those of the released package.
+checkpointing, always on in the released package, is an argument here, off by default: it makes
+training slower still. State dicts are interchangeable with those of the released package.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import math
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 
 class Association(nn.Module):
@@ -60,29 +61,33 @@ class HopfieldLookup(nn.Module):
 
 
 class HopfieldBlock(nn.Module):
-    def __init__(self, width, num_heads, scaling_factor, dropout):
+    def __init__(self, width, num_heads, scaling_factor, dropout, checkpointing):
         super().__init__()
+        self.checkpointing = checkpointing
         head_dim = max(1, width // num_heads)
         scaling = scaling_factor / math.sqrt(head_dim)
         self.hopfield_lookup = HopfieldLookup(width, num_heads, head_dim, scaling, dropout)
 
     def forward(self, state, memory, forbidden):
         """Both batch first: (B, L, width)."""
+        if self.checkpointing and self.training:
+            return checkpoint(self.retrieve, state, memory, forbidden, use_reentrant=False)
+        return self.retrieve(state, memory, forbidden)
+
+    def retrieve(self, state, memory, forbidden):
         core = self.hopfield_lookup.association_core
         retrieved = core(state.transpose(0, 1), memory.transpose(0, 1), forbidden)
         return state + retrieved.transpose(0, 1)
 
 
 class ReferenceBlock(nn.Module):
-    def __init__(self, width, embed_dim, num_heads, scaling_factor, dropout):
+    def __init__(self, width, embed_dim, *arguments):
         super().__init__()
         self.embed_dim = embed_dim
         self.sample_norm = nn.LayerNorm(width, eps=1e-12)
-        self.sample_sample_associations = HopfieldBlock(width, num_heads, scaling_factor, dropout)
+        self.sample_sample_associations = HopfieldBlock(width, *arguments)
         self.feature_norm = nn.LayerNorm(embed_dim, eps=1e-12)
-        self.feature_feature_associations = HopfieldBlock(
-            embed_dim, num_heads, scaling_factor, dropout
-        )
+        self.feature_feature_associations = HopfieldBlock(embed_dim, *arguments)
 
     def forward(self, state, memory, forbidden, origin):
         shape = state.shape
@@ -166,6 +171,7 @@ class ReferenceHopular(nn.Module):
         input_dropout=0.1,
         lookup_dropout=0.1,
         output_dropout=0.01,
+        checkpointing=False,
     ):
         super().__init__()
         width = len(sizes) * embed_dim
@@ -173,7 +179,9 @@ class ReferenceHopular(nn.Module):
         self.register_buffer("memory_ids", torch.arange(len(memory)))
         self.embeddings = Embedding(sizes, discrete, embed_dim, input_dropout)
         self.hopular_blocks = nn.ModuleList(
-            ReferenceBlock(width, embed_dim, num_heads, scaling_factor, lookup_dropout)
+            ReferenceBlock(
+                width, embed_dim, num_heads, scaling_factor, lookup_dropout, checkpointing
+            )
             for _ in range(num_blocks)
         )
         self.summarizations = Summarizations(width, sum(sizes), output_dropout)

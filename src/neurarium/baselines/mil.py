@@ -117,3 +117,77 @@ class MaxPooling(nn.Module):
             return bags.amax(-2)
         largest = bags.masked_fill(~mask.unsqueeze(-1), -math.inf).amax(-2)
         return largest.masked_fill(~mask.any(-1, keepdim=True), 0.0)
+
+
+def lenet_embedding(
+    out_features: int = 500,
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Sequential:
+    """LeNet's two convolutions and one dense layer for images of 28 × 28: (n, 1, 28, 28) → (n, E).
+
+    The embedding of `Attention-based Deep Multiple Instance Learning
+    <https://arxiv.org/abs/1802.04712>`_ for MNIST bags.
+
+    Example:
+        >>> lenet_embedding()(torch.randn(2, 1, 28, 28)).shape
+        torch.Size([2, 500])
+    """
+    factory: dict[str, Any] = {"device": device, "dtype": dtype}
+    return nn.Sequential(
+        nn.Conv2d(1, 20, 5, **factory),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5, **factory),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(50 * 4 * 4, out_features, **factory),
+        nn.ReLU(),
+    )
+
+
+class BagClassifier(nn.Module):
+    """Embeds the instances of a bag, pools them, and reads one logit from the result.
+
+    Only real instances are embedded: padding costs nothing but its place in the pooling.
+
+    Args:
+        embedding: instances (n, …) → (n, E).
+        pooling: called as ``pooling(bags (B, S, E), mask=mask)`` → (B, D); any of this file, or
+            :class:`neurarium.memory.HopfieldPooling`.
+        head: (B, D) → (B, 1).
+
+    Shapes:
+        - bags: (B, S, …), each instance of the shape that ``embedding`` takes; mask: (B, S)
+        - output: (B,)
+
+    Raises:
+        ValueError: if the mask does not fit the bags.
+
+    Example:
+        >>> network = BagClassifier(nn.Linear(5, 8), MeanPooling(), nn.Linear(8, 1))
+        >>> network(torch.randn(3, 4, 5), torch.ones(3, 4, dtype=torch.bool)).shape
+        torch.Size([3])
+    """
+
+    def __init__(self, embedding: nn.Module, pooling: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.embedding, self.pooling, self.head = embedding, pooling, head
+
+    def forward(
+        self, bags: Float[Tensor, "B S *instance"], mask: Bool[Tensor, "B S"]
+    ) -> Float[Tensor, " B"]:
+        """One logit a bag; ``mask`` is True for real instances."""
+        if mask.dtype != torch.bool or mask.shape != bags.shape[:2]:
+            raise ValueError(
+                f"mask must be bool with shape {list(bags.shape[:2])}, True for real instances: "
+                f"got {mask.dtype} {list(mask.shape)}"
+            )
+        embedded = self.embedding(bags[mask])
+        lengths = mask.sum(1)
+        present = torch.arange(int(lengths.max()), device=mask.device) < lengths[:, None]
+        padded = embedded.new_zeros(*present.shape, embedded.shape[-1])
+        padded[present] = embedded
+        return self.head(self.pooling(padded, mask=present)).squeeze(-1)

@@ -1,3 +1,4 @@
+from . import synthetic as synthetic
 from .containers import Bags as Bags
 from .containers import Images as Images
 from .containers import Table as Table

@@ -12,6 +12,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from .persistence import array_from_json, array_to_json
 
 
+LARGEST = 1e300
+"""Numbers beyond could not be scaled back without overflow."""
+
+
 def _column(owner: str, y: Any) -> np.ndarray:
     """``y`` as one column without missing values."""
     if y is None:
@@ -137,7 +141,10 @@ class NumberTarget(Target):
             raise ValueError(
                 f"y must hold numbers: got {labels.tolist()[0]!r} among them"
             ) from None
-        return _column(owner, labels)
+        labels = _column(owner, labels)
+        if (far := np.abs(labels) > LARGEST).any():
+            raise ValueError(f"y must lie within ±{LARGEST:g}: got {labels[far][0]:g}")
+        return labels
 
     def fit(self, labels: np.ndarray) -> None:  # noqa: D102
         unit = max(float(np.abs(labels).max()), np.finfo(np.float64).tiny)  # squares stay finite

@@ -7,6 +7,7 @@ Workers only compute: whatever is stored is stored by the process that runs the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -71,6 +72,10 @@ def executor_of(backend: str, num_workers: int, threads: int) -> Executor:
 
         return Inline() if num_workers == 1 else WorkerPool(num_workers, threads)
     if backend == "dask" or "://" in backend:
+        if find_spec("distributed") is None:
+            raise ValueError(
+                f"backend must be installed: got {backend!r}; pip install 'neurarium[dask]'"
+            )
         from .cluster import DaskCluster
 
         return DaskCluster(None if backend == "dask" else backend, num_workers, threads)

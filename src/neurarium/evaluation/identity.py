@@ -49,7 +49,10 @@ def _describe(value: Any, seen: set[int]) -> str:
         return f"[{', '.join(_describe(item, seen) for item in value)}]"
     if isinstance(value, dict):
         return _describe([list(item) for item in value.items()], seen)
-    if dataclasses.is_dataclass(value) or (callable(value) and hasattr(value, "__dict__")):
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return _describe((type(value), fields), seen | {id(value)})
+    if callable(value) and hasattr(value, "__dict__"):
         return _describe((type(value), vars(value)), seen | {id(value)})
     return _describe_data(value)
 
@@ -86,6 +89,6 @@ def _describe_data(value: Any) -> str:
 
     torch = sys.modules.get("torch")  # a tensor's pickle is not the same twice
     if torch is not None and isinstance(value, torch.Tensor):
-        value = value.detach().cpu().contiguous().reshape(-1)
-        return f"{value.dtype} {tuple(value.shape)} {joblib.hash(value.view(torch.uint8).numpy())}"
+        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        return f"{value.dtype} {tuple(value.shape)} {joblib.hash(content)}"
     return f"{type(value).__qualname__} {joblib.hash(value)}"

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import re
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -175,7 +176,14 @@ def _headline(summary: Mapping[str, Any]) -> str | None:
 
 
 def _encode(summary: Mapping[str, Any]) -> bytes:
-    return json.dumps(summary, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
+    """JSON with a line for every row, so that a change of one number is a change of one line."""
+    text = json.dumps(summary, ensure_ascii=False, indent=1, allow_nan=False)
+    innermost = re.compile(r"\[\n[^][{}]*\]")  # of lists; no string holds a raw newline
+    return innermost.sub(lambda found: _one_line(found[0]), text).encode() + b"\n"
+
+
+def _one_line(row: str) -> str:
+    return f"[{' '.join(line.strip() for line in row.splitlines()[1:-1])}]"
 
 
 def _check_size(summary: Mapping[str, Any]) -> None:

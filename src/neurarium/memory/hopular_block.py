@@ -154,10 +154,16 @@ class HopularLookup(nn.Module):
     ) -> Float[Tensor, "*B H L d"]:
         """Associations as (…, S, L), because softmax is slow over short rows on the last axis."""
         scores = stored.keys @ (query * self.beta).mT
-        if attn_mask is not None:
-            scores = scores.masked_fill(~attn_mask.mT, torch.finfo(scores.dtype).min)
+        if attn_mask is not None:  # added, not filled in: a sum costs nothing backwards
+            lowest = torch.finfo(scores.dtype).min
+            scores = scores + scores.new_zeros(attn_mask.mT.shape).masked_fill_(
+                ~attn_mask.mT, lowest
+            )
         weights = bit_dropout(scores.softmax(-2), self.dropout, self.training)
-        return weights.mT @ stored.values
+        retrieved = weights.mT @ stored.values
+        if attn_mask is not None:  # a state that may look at nothing retrieves zeros
+            retrieved = retrieved * attn_mask.any(-1, keepdim=True).to(retrieved.dtype)
+        return retrieved
 
 
 def _check_mask(attn_mask: Tensor, num_states: int, num_stored: int) -> None:

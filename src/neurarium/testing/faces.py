@@ -18,8 +18,9 @@ def estimator_checks(kind: Any) -> dict[str, Check]:
     """The scikit-learn face: methods, untouched parameters, a clone."""
 
     def face(_: object) -> None:
-        wanted = ["fit", "get_params", "set_params", "save", "load"]
-        wanted += ["transform"] if hasattr(kind, "transform") else ["predict", "score"]
+        wanted = ["fit", "get_params", "set_params"]
+        predicts = ["predict", "score", "save", "load"]
+        wanted += ["transform"] if hasattr(kind, "transform") else predicts
         wanted += ["predict_proba"] if getattr(kind, "_estimator_type", "") == "classifier" else []
         missing = [name for name in wanted if not hasattr(kind, name)]
         expect(not missing, f"has no method {', '.join(missing)}")

@@ -60,7 +60,7 @@ class Integers:
 class ZeroOr:
     """Zero in half of the draws, else as the other."""
 
-    other: Uniform | LogUniform | Integers
+    other: Uniform | LogUniform
 
     def rvs(self, *, random_state: np.random.Generator) -> float:
         """One draw."""

@@ -11,8 +11,10 @@ validation rows, and is then asked for the test rows once. No model is fitted ag
 validation rows together. In ``full`` a fit may take 15 seconds, whoever's it is: an exclusive stage
 turns them into the number of configurations that a random search tries (the library's defaults
 first, 100 at most), or into Hopular's epochs; cells then count, so that they can be repeated.
-Hopular takes the largest of three sizes that gets 150 epochs, and tries a second scaling factor
-where that gets 150 epochs too. ``quick`` and ``smoke`` have fixed counts.
+Hopular takes the first of three sizes whose box holds 200 epochs for each of the scaling factors 1
+and 100, of which validation chooses; where not even the smallest does, factor 1 alone gets them
+all. Its learning rate and weight average follow the library's rule for the number of epochs.
+``quick`` and ``smoke`` have fixed counts.
 
 **Your method.** ``evaluation.run(EXPERIMENTS[0], methods={"mine": fn})`` calls
 ``fn(problem)`` with a :class:`~neurarium.experiments.hopular.problem.Problem`: ``X_train`` and
@@ -51,11 +53,11 @@ from neurarium.evaluation import Experiment, Stage
 from . import ablation, claims, figures
 from .cell import run_cell
 from .config import ABLATION_PRESETS, PRESETS, AblationConfig, Config
-from .methods import methods
+from .methods import installed_methods
 from .tables import comparison_tables
 from .time_box import build_count
 
-METHODS = methods()
+METHODS = installed_methods()
 
 
 def datasets(config: Config | AblationConfig) -> Mapping[str, Callable[[], Any]]:

@@ -14,7 +14,7 @@ from neurarium.memory.hopular_block import HopularBlock
 from neurarium.memory.hopular_corruption import mask_targets
 
 
-def test_associations(estimator: Any, table: Table) -> dict[str, np.ndarray]:
+def associations_of(estimator: Any, table: Table) -> dict[str, np.ndarray]:
     """Associations, averaged over heads, of the first and the last block.
 
     Returns:

@@ -10,7 +10,7 @@ import numpy as np
 from neurarium.data.containers import Table
 from neurarium.evaluation import Cell, Context, Result
 
-from .associations import test_associations
+from .associations import associations_of
 from .problem import Fitted, Problem, problem_of, score
 
 DRAWN_ROWS = 200
@@ -30,7 +30,7 @@ def run_cell(cell: Cell, config: Any, context: Context) -> Result:
     metrics = {**result.metrics, "count": box["count"], "seconds": seconds}
     arrays = {**result.arrays}
     if cell.method == "hopular" and cell.seed == 0 and len(problem.y_train) <= DRAWN_ROWS:
-        arrays |= test_associations(model.model.estimator, context.data)
+        arrays |= associations_of(model.model.estimator, context.data)
     return Result(metrics, result.curves, arrays)
 
 

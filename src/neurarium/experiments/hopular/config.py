@@ -34,7 +34,6 @@ MEDIUM = ("blastchar", "colleges", "eye_movements", "gesture_phase", "shrutime",
 
 LIBRARIES = ("svc", "random_forest", "logistic", "knn", "hist_gradient_boosting", "lightgbm")
 PEERS = ("xgboost", "catboost", "tabm", "realmlp")
-REGRESSION = ("svr", "ridge")
 METHODS = ("hopular", "modern_nca", *LIBRARIES, *PEERS)
 
 
@@ -49,8 +48,9 @@ class Config:
         seconds: time box of one fit, turned into counts beforehand; None takes the counts below.
         num_trials: configurations that a search tries, at most if there is a time box.
         num_epochs: of each Hopular model, at most if there is a time box.
-        min_epochs: with a time box, the first of ``sizes`` that gets as many epochs is taken, and
-            only ``factors`` that get as many each; without one, all are searched.
+        min_epochs: with a time box, the first of ``sizes`` is taken that gets as many epochs for
+            each of ``factors``, else the last one with the factors that get them; without a time
+            box, all sizes and factors are searched.
         sizes: Hopular's (embed_dim, num_layers).
         heads: its numbers of heads.
         factors: its scaling factors.
@@ -62,7 +62,7 @@ class Config:
     seconds: float | None = 15.0
     num_trials: int = 100
     num_epochs: int = 600
-    min_epochs: int = 150
+    min_epochs: int = 200
     sizes: tuple[tuple[int, int], ...] = ((16, 4), (16, 2), (8, 2))
     heads: tuple[int, ...] = (8,)
     factors: tuple[float, ...] = (1.0, 100.0)
@@ -81,7 +81,7 @@ PRESETS = {
     ),
     "quick": Config(
         datasets=("glass_identification", "haberman_survival", "vertebral_column2"),
-        methods=("hopular", "modern_nca", *LIBRARIES, "xgboost", "catboost", "realmlp"),
+        methods=("hopular", "modern_nca", *LIBRARIES, "xgboost", "catboost"),
         num_seeds=1,
         seconds=None,
         num_trials=5,
@@ -91,7 +91,6 @@ PRESETS = {
     "full": Config(),
     "paper": Config(
         datasets=SMALL + MEDIUM,
-        methods=METHODS + REGRESSION,
         seconds=None,
         num_trials=1000,
         num_epochs=10_000,

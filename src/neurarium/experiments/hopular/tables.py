@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from neurarium.evaluation.table import Table, default_tables
 
 def comparison_tables(records: Records) -> tuple[Table, ...]:
     """Score of every method on every dataset, then Hopular against each."""
+    from . import COMPARISON
+
     tables: list[Table] = []
     for metric, higher in (("accuracy", True), ("squared_error", False)):
-        shown: Any = SimpleNamespace(metric=metric, higher_is_better=higher)
+        shown = replace(COMPARISON, metric=metric, higher_is_better=higher)
         tables += default_tables(Records(r for r in records if metric in r.metrics), shown)
     return (*tables, wins_and_losses(records), last_weights(records))
 

@@ -37,7 +37,7 @@ def trials_in_box(method: Any, problem: Problem) -> int:
     The first call, which imports libraries, is not counted unless it nearly fills the box.
     """
     seconds = problem.config.seconds
-    if _seconds_of(method, problem) > seconds / 2:
+    if _seconds_of(method, replace(problem, count=1)) > seconds / 2:
         return 1
     count, spent = 1, 0.0
     while spent < PROBE_SHARE * seconds and count < problem.config.num_trials:
@@ -47,16 +47,17 @@ def trials_in_box(method: Any, problem: Problem) -> int:
 
 
 def hopular_in_box(problem: Problem) -> dict[str, Any]:
-    """The largest of the sizes that gets ``min_epochs``, the factors that get them, the epochs."""
+    """The first of the sizes that gets ``min_epochs`` for every factor, else the last one."""
     config = problem.config
+    wanted = config.min_epochs * len(config.factors)
     for size in config.sizes:
         epochs = epochs_in_box(
             problem, {"embed_dim": size[0], "num_layers": size[1], "num_heads": config.heads[0]}
         )
-        if epochs >= config.min_epochs:
+        if epochs >= wanted:
             break
     affordable = max(1, epochs // config.min_epochs)
-    factors = config.factors[: min(affordable, len(config.factors))]
+    factors = config.factors[:affordable]
     each = max(1, min(epochs // len(factors), config.num_epochs))
     return {"count": each, "sizes": [list(size)], "factors": list(factors)}
 
