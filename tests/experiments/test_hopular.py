@@ -111,7 +111,7 @@ def test_search_starts_with_the_defaults_and_keeps_the_best_on_validation():
 
 
 def test_every_drawn_modern_nca_runs():
-    assert methods.search("modern_nca", problem(count=6)).numbers["failed_trials"] == 0
+    assert methods.search("modern_nca", problem(count=3)).numbers["failed_trials"] == 0
 
 
 def test_a_number_is_predicted_by_the_counterparts():

@@ -3,6 +3,8 @@ from .mil import BagClassifier as BagClassifier
 from .mil import MaxPooling as MaxPooling
 from .mil import MeanPooling as MeanPooling
 from .mil import lenet_embedding as lenet_embedding
+from .mlp import MLP as MLP
+from .recurrent import LSTMClassifier as LSTMClassifier
 from .tabular import Baseline as Baseline
 from .tabular import TabularModel as TabularModel
 from .tabular import tabular_baselines as tabular_baselines

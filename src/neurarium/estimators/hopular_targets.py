@@ -11,7 +11,6 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .persistence import array_from_json, array_to_json
 
-
 LARGEST = 1e300
 """Numbers beyond could not be scaled back without overflow."""
 

@@ -94,6 +94,7 @@ def load_estimator(directory: str | Path) -> Any:
         KeyError,
         TypeError,
         AttributeError,
+        RuntimeError,
         json.JSONDecodeError,
         UnicodeDecodeError,
         SafetensorError,

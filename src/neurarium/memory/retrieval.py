@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -94,7 +94,7 @@ def hopfield_retrieve(
     attn_mask: Shaped[Tensor, " ..."] | None = None,
     implicit: bool = False,
     return_attention: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     r"""Retrieve stored patterns from partial or noisy cues: associative memory without parameters.
 
     `Hopfield Networks is All You Need <https://arxiv.org/abs/2008.02217>`_, Eq. 3:
@@ -127,7 +127,8 @@ def hopfield_retrieve(
 
     Shapes:
         - state: (…, L, d) or (d,); stored: (…, S, d); values: (…, S, v)
-        - output: (…, L, v) or (v,), where v = d without ``values``
+        - output: (…, L, v) or (v,), where v = d without ``values``; with ``return_attention`` the
+          pair of it and (…, L, S) or (S,)
 
     Raises:
         TypeError: for integers: grey values must be floating point.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from .bits import BITS
+from .image_bags import BAGS
 from .mil import MIL
+from .theory import THEORY
+from .uci import UCI
 
-EXPERIMENTS = (MIL,)
+EXPERIMENTS = (MIL, THEORY, BITS, BAGS, UCI)

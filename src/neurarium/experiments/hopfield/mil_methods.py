@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,12 +73,12 @@ def attention(problem: Problem) -> Fitted:
 
 def mean(problem: Problem) -> Fitted:
     """The mean of the embedded instances, then a hidden layer."""
-    return _train(problem, _Then(MeanPooling(), _hidden_layer(problem)))
+    return _train(problem, MeanPooling(), _hidden_layer(problem))
 
 
 def maximum(problem: Problem) -> Fitted:
     """The maximum of the embedded instances, then a hidden layer."""
-    return _train(problem, _Then(MaxPooling(), _hidden_layer(problem)))
+    return _train(problem, MaxPooling(), _hidden_layer(problem))
 
 
 def svm(problem: Problem) -> Fitted:
@@ -127,16 +128,20 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
 """Method → settings to select from; as many for everyone, the first ones in smaller presets."""
 
 
-def _train(problem: Problem, pooling: nn.Module) -> Fitted:
+def _train(problem: Problem, pooling: nn.Module, *after_pooling: nn.Module) -> Fitted:
     config, setting = problem.config, problem.setting
     widths = [problem.train.instances.shape[-1]] + [config.width] * int(setting["num_layers"])
     layers = [
         layer
-        for inner, outer in zip(widths, widths[1:], strict=False)
+        for inner, outer in itertools.pairwise(widths)
         for layer in (nn.Linear(inner, outer), nn.ReLU())
     ]
     head = nn.Sequential(
-        nn.ReLU(), nn.Linear(config.width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1)
+        *after_pooling,
+        nn.ReLU(),
+        nn.Linear(config.width, HIDDEN),
+        nn.ReLU(),
+        nn.Linear(HIDDEN, 1),
     )
     network = BagClassifier(nn.Sequential(*layers), pooling, head)
     network.to(problem.train.instances.device)
@@ -172,17 +177,6 @@ def _hidden_layer(problem: Problem) -> nn.Module:
     return _matched(
         problem, lambda n: nn.Sequential(nn.Linear(width, n), nn.ReLU(), nn.Linear(n, width))
     )
-
-
-class _Then(nn.Module):
-    """A pooling, and what comes after it."""
-
-    def __init__(self, pooling: nn.Module, following: nn.Module) -> None:
-        super().__init__()
-        self.pooling, self.following = pooling, following
-
-    def forward(self, bags: torch.Tensor, *, mask: torch.Tensor) -> torch.Tensor:
-        return self.following(self.pooling(bags, mask=mask))
 
 
 def _statistics(bags: PaddedBags, names: tuple[str, ...]) -> np.ndarray:
