@@ -1,4 +1,4 @@
-"""Every Python block of the README and the tutorials runs, top to bottom, in a folder of its own."""
+"""Every Python block of the README and the tutorials runs, in a folder of its own."""
 
 import warnings
 from pathlib import Path

@@ -153,6 +153,9 @@ def test_time_box_extrapolates_the_mean_trial(monkeypatch):
     assert time_box.trials_in_box(None, problem(config)) == 1
     monkeypatch.setattr(time_box, "_seconds_of", lambda method, p: 4.0 * p.count)
     assert time_box.trials_in_box(None, problem(config)) == 2
+    cheap_defaults = lambda method, p: 0.1 + 1.0 * (p.count - 1)  # noqa: E731
+    monkeypatch.setattr(time_box, "_seconds_of", cheap_defaults)
+    assert time_box.trials_in_box(None, problem(config)) == 10
 
 
 @pytest.mark.parametrize(

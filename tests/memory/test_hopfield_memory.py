@@ -123,7 +123,7 @@ def test_bad_arguments():
     layer = HopfieldLayer(6, 4)
     with pytest.raises(ValueError, match=r"stored must have shape \[4, 6\]: got \[3, 6\]"):
         layer.store(torch.randn(3, 6))
-    with pytest.raises(ValueError, match="values must be given as the layer has no values"):
+    with pytest.raises(ValueError, match="values must be left out"):
         layer.store(torch.randn(4, 6), torch.randn(4, 6))
     with pytest.raises(ValueError, match=r"stored must have shape \(batch, set, 6\)"):
         HopfieldPooling(6)(torch.randn(5, 6))

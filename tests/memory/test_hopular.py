@@ -401,6 +401,7 @@ def test_state_dict_restores_predictions_and_memory_bit_for_bit(model, queries):
         assert torch.equal(model(queries), expected)
 
 
+@pytest.mark.slow
 def test_save_pretrained_predicts_bit_equal_in_a_new_process(tmp_path, queries):
     model = build(scaling_factor=10.0, tie_value=True, memory_ratio=0.7, reread_memory=False)
     with torch.no_grad():

@@ -1,6 +1,6 @@
-from .table_encoder import TableEncoder as TableEncoder
-from .modern_nca import ModernNCAClassifier as ModernNCAClassifier
-from .modern_nca import ModernNCARegressor as ModernNCARegressor
 from .hopular import HopularClassifier as HopularClassifier
 from .hopular import HopularRegressor as HopularRegressor
+from .modern_nca import ModernNCAClassifier as ModernNCAClassifier
+from .modern_nca import ModernNCARegressor as ModernNCARegressor
 from .persistence import load_estimator as load_estimator
+from .table_encoder import TableEncoder as TableEncoder

@@ -168,11 +168,9 @@ class HopfieldLayer(nn.Module):
     def store(
         self, stored: Float[Tensor, "S K"], values: Float[Tensor, "S V"] | None = None
     ) -> None:
-        """Overwrite the memory with given patterns and, where the layer has them, values."""
-        if (values is None) != (self.values is None):
-            owned = "no values" if self.values is None else "values of its own"
-            given = "none" if values is None else "some"
-            raise ValueError(f"values must be given as the layer has {owned}: got {given}")
+        """Overwrite the stored patterns and, where given, the layer's own values."""
+        if values is not None and self.values is None:
+            raise ValueError("values must be left out: got some, but learn_values is False")
         for name, new, old in (("stored", stored, self.stored), ("values", values, self.values)):
             if new is None or old is None:
                 continue

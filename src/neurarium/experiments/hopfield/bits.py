@@ -44,7 +44,7 @@ class Config:
 
     num_seeds: int = 5
     num_bags: int = 2048
-    bit_epochs: int = 80
+    bit_epochs: int = 60
     num_sequences: int = 4096
     latch_epochs: int = 20
     batch_size: int = 32
@@ -52,8 +52,8 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config(1, num_bags=128, bit_epochs=2, num_sequences=128, latch_epochs=2),
-    "quick": Config(num_seeds=1, bit_epochs=12, num_sequences=2048, latch_epochs=8),
+    "smoke": Config(1, num_bags=64, bit_epochs=1, num_sequences=64, latch_epochs=1),
+    "quick": Config(num_seeds=1, bit_epochs=8, num_sequences=2048, latch_epochs=5),
     "full": Config(),
     "paper": Config(num_seeds=10, bit_epochs=250),
 }
@@ -71,16 +71,25 @@ def pooling(sets: Tensor, settings: Mapping[str, Any]) -> nn.Module:
     return nn.Sequential(HopfieldPooling(width, **settings), nn.Linear(width, 1))
 
 
-def lookup(sets: Tensor, settings: Mapping[str, Any]) -> nn.Module:
-    """A memory with as many patterns as there are different ones in the data.
+def lookup(sets: Tensor) -> nn.Module:
+    """A learned memory with as many patterns as there are different ones in the data."""
+    return _lookup(HopfieldLayer(sets.shape[2], len(_different(sets))), sets)
 
-    The adapted one stores those patterns; it learns on from there.
-    """
+
+def lookup_adapted(sets: Tensor) -> nn.Module:
+    """The different patterns themselves as a memory, with values that are not trained."""
+    patterns = _different(sets)
+    layer = HopfieldLayer(sets.shape[2], len(patterns), learn_values=True, values_trainable=False)
+    layer.store(patterns)
+    return _lookup(layer, sets)
+
+
+def _different(sets: Tensor) -> Tensor:
+    return sets.flatten(0, 1).unique(dim=0)
+
+
+def _lookup(layer: HopfieldLayer, sets: Tensor) -> nn.Module:
     _, size, width = sets.shape
-    different = sets.flatten(0, 1).unique(dim=0)
-    layer = HopfieldLayer(width, len(different), **settings)
-    if settings:
-        layer.store(different)
     return nn.Sequential(layer, nn.Flatten(), nn.Linear(size * width, 1))
 
 
@@ -90,11 +99,12 @@ def lstm(sets: Tensor) -> nn.Module:
 
 
 METHODS: dict[str, Callable[[Tensor], nn.Module]] = {
-    **{
-        name if not settings else f"{name}_adapted": partial(build, settings=settings)
-        for name, build in (("hopfield", hopfield), ("pooling", pooling), ("lookup", lookup))
-        for settings in ({}, ADAPTED)
-    },
+    "hopfield": partial(hopfield, settings={}),
+    "hopfield_adapted": partial(hopfield, settings=ADAPTED),
+    "pooling": partial(pooling, settings={}),
+    "pooling_adapted": partial(pooling, settings=ADAPTED),
+    "lookup": lookup,
+    "lookup_adapted": lookup_adapted,
     "lstm": lstm,
 }
 

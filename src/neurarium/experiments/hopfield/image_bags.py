@@ -59,8 +59,8 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config(1, num_train=8, num_test=20, num_epochs=1),
-    "quick": Config(num_seeds=1, num_train=100, num_epochs=6),
+    "smoke": Config(1, num_train=4, num_test=20, num_epochs=1),
+    "quick": Config(num_seeds=1, num_train=80, num_test=100, num_epochs=5),
     "full": Config(),
     "paper": Config(num_seeds=10, num_test=50, batch_size=1),
 }

@@ -45,14 +45,14 @@ class Config:
     num_folds: int = 10
     num_epochs: int = 60
     num_settings: int = 4
-    selection_epochs: int = 40
+    selection_epochs: int = 30
     width: int = 128
     batch_size: int = 16
     decay: float = 0.96
 
 
 PRESETS = {
-    "smoke": Config(("tiger",), 1, num_folds=1, num_epochs=3, num_settings=2, selection_epochs=1),
+    "smoke": Config(("tiger",), 1, num_folds=1, num_epochs=2, num_settings=2, selection_epochs=1),
     "quick": Config(("tiger",), num_seeds=1, num_epochs=40, num_settings=1),
     "full": Config(),
     "paper": Config(num_seeds=5, num_epochs=160, num_settings=36, selection_epochs=160),

@@ -40,9 +40,11 @@ GRID = [
 """All points of App. A.5.3: layers and width of the embedding, heads, β, patterns per class."""
 
 EIGHT = [
-    {"embedding": e, "num_heads": h, "beta": 0.1, "stored": s}
-    for e, h, s in itertools.product(((0, 0), (1, 128)), (1, 32), (1, 8))
+    {"embedding": (1, width), "num_heads": heads, "beta": 1.0, "stored": stored}
+    for width, heads, stored in itertools.product((32, 128), (1, 32), (1, 8))
 ]
+"""Eight of them, for smaller presets."""
+
 PLAIN_GRID = [
     {"embedding": e, "lr": lr} for lr in (0.05, 0.01) for e in itertools.product((1, 7), (32, 128))
 ]
@@ -71,17 +73,17 @@ class Config:
         "statlog_heart",
         "vertebral_column3",
     )
-    num_seeds: int = 3
+    num_seeds: int = 2
     grid: str = "eight"
     num_settings: int = 8
-    num_epochs: int = 50
-    batch_size: int = 8
+    num_epochs: int = 60
+    batch_size: int = 4
     lr: float = 0.05
 
 
 PRESETS = {
-    "smoke": Config(("haberman_survival",), 1, num_settings=1, num_epochs=2),
-    "quick": Config(("glass_identification",), 1, num_settings=4, num_epochs=25),
+    "smoke": Config(("haberman_survival",), 1, num_settings=1, num_epochs=1, batch_size=32),
+    "quick": Config(("glass_identification",), 1, num_settings=2, num_epochs=40),
     "full": Config(),
     "paper": Config(num_seeds=5, grid="all", num_settings=len(GRID), num_epochs=100, batch_size=4),
 }

@@ -33,17 +33,24 @@ def build_count(cell: Cell, config: Any, context: Context) -> Mapping[str, Any]:
 def trials_in_box(method: Any, problem: Problem) -> int:
     """Calls the method with 1, 2, 4 … trials until enough of the box is used, and extrapolates.
 
-    Trials differ by factors of a hundred in their seconds, so their mean counts, not a median.
-    The first call, which imports libraries, is not counted unless it nearly fills the box.
+    Trials differ by factors of a hundred in their seconds, so their mean counts, not a median; and
+    the first, the defaults, is often the cheapest, so the trials that a call added count at least
+    as much as all. The very first call imports libraries and only tells whether two trials fit.
     """
     seconds = problem.config.seconds
-    if _seconds_of(method, replace(problem, count=1)) > seconds / 2:
+
+    def spend(count: int) -> float:
+        return _seconds_of(method, replace(problem, count=count))
+
+    if spend(1) > seconds / 2:
         return 1
-    count, spent = 1, 0.0
+    count, spent = 1, spend(1)
+    a_trial = spent
     while spent < PROBE_SHARE * seconds and count < problem.config.num_trials:
-        count *= 2
-        spent = _seconds_of(method, replace(problem, count=count))
-    return max(1, int(seconds * count / spent))
+        before, count = spent, 2 * count
+        spent = spend(count)
+        a_trial = max((spent - before) / (count / 2), spent / count)
+    return max(1, int(count + (seconds - spent) / a_trial))
 
 
 def hopular_in_box(problem: Problem) -> dict[str, Any]:
