@@ -44,7 +44,7 @@ class HopularClassifier(ClassifierMixin, HopularEstimator):
         replace_prob: of a feature to be replaced by a random one.
         select_prob: of a feature to be masked or replaced at all, and to be in the loss.
         feature_loss_weight: γ at the start and at the end.
-        num_epochs: optimiser steps. ``"auto"``: 5e10 / work, from 100 to 200, where work =
+        num_epochs: optimiser steps. ``"auto"``: 4e10 / work, from 100 to 200, where work =
             (n D² + n² D / 2) · num_layers / 4.
         lr: of LAMB, annealed to 0 by a cosine. ``"auto"``: 10 / num_epochs, at most 1e-2; under 600
             epochs 6 / num_epochs, at most 0.2. The paper's 1e-3 belongs to its 10 000 epochs.

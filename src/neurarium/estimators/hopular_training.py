@@ -25,7 +25,7 @@ from neurarium.optim.ema import ema_model
 from neurarium.optim.lamb import Lamb
 
 EPOCH_RANGE = (100, 200)
-EPOCH_WORK = 5e10
+EPOCH_WORK = 4e10
 MAX_ASSOCIATIONS = 2**25
 """Cells of one association matrix over all heads; more rows than fit are taken in parts."""
 
@@ -73,14 +73,14 @@ class Training:
 
 
 def automatic_epochs(num_rows: int, width: int, num_layers: int) -> int:
-    """Epochs from rows × width: as many as 5e10 units of work buy, from 100 to 200.
+    """Epochs from rows × width: as many as 4e10 units of work buy, from 100 to 200.
 
     Work of an epoch, for n rows of embedded width D = attributes × embed_dim (the target counts as
     an attribute) and L blocks: ``(n D² + n² D / 2) · L / 4``, a twelfth of its multiplications.
 
     Example:
         >>> automatic_epochs(150, 320, 4), automatic_epochs(630, 672, 4)
-        (200, 119)
+        (200, 100)
     """
     work = (num_rows * width**2 + num_rows**2 * width / 2) * num_layers / 4
     low, high = EPOCH_RANGE

@@ -142,8 +142,9 @@ class AssociativeMemory(nn.Module):
 class HopfieldNetwork(AssociativeMemory):
     r"""Hopfield's network: pairwise couplings, capacity about 0.138 N random patterns.
 
-    Hopfield, PNAS 79 (1982) 2554; the pseudo-inverse rule of Personnaz, Guyon, Dreyfus (1985)
-    stores up to N independent patterns, also correlated ones.
+    `Hopfield, PNAS 79 (1982) 2554 <https://doi.org/10.1073/pnas.79.8.2554>`_; the pseudo-inverse
+    rule of Personnaz, Guyon, Dreyfus (1985) stores up to N independent patterns, also correlated
+    ones.
 
     .. math:: E = -\tfrac12 \sigma^\top W \sigma, \qquad W = \tfrac1N X^\top X
               \;\text{or}\; X^+ X, \quad W_{ii} = 0

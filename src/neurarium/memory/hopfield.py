@@ -170,7 +170,7 @@ class Hopfield(nn.Module):
 
     def forward(
         self,
-        state: Float[Tensor, "B L E"],
+        state: Float[Tensor, "#B L E"],
         stored: Float[Tensor, "#B S K"] | None = None,
         values: Float[Tensor, "#B S V"] | None = None,
         *,

@@ -1,4 +1,7 @@
-"""Weights of the authors' own packages, for people who hold their checkpoints."""
+"""Weights of the authors' own packages, for people who hold their checkpoints.
+
+``hflayers`` of Ramsauer et al. (arXiv 2008.02217), ``hopular`` of Schäfl et al. (arXiv 2206.00664).
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,18 @@ def load_reference_state_dict(module: nn.Module, state_dict: Mapping[str, Tensor
     Raises:
         TypeError: if no released counterpart of ``module`` is known.
         ValueError: for missing, unexpected or wrongly shaped tensors.
+
+    Example:
+        >>> import torch
+        >>> from neurarium.memory import Hopfield
+        >>> plain = {"norm_state": None, "norm_stored": None, "norm_values": None, "bias": False}
+        >>> layer = Hopfield(4, **plain)
+        >>> theirs = {"in_proj_weight": torch.ones(12, 4), "out_proj.weight": torch.eye(4)}
+        >>> load_reference_state_dict(
+        ...     layer, {f"association_core.{name}": tensor for name, tensor in theirs.items()}
+        ... )
+        >>> layer.heads.stored.weight.mean().item()
+        1.0
     """
     raise TypeError(
         f"module must have a released counterpart: got {type(module).__name__}; "

@@ -9,6 +9,7 @@ import numpy as np
 from neurarium.evaluation import Records
 
 OURS, OTHERS = "#d1495b", "#5b8e9b"
+CYCLE = ("#30638e", "#edae49", "#00798c", "#8f6fb0", "#7a9e48", "#8c6d5a")
 
 
 def auc(records: Records) -> Any:
@@ -54,10 +55,12 @@ def _curves(records: Records, name: str, panel_axis: str | None, label: str) -> 
     )
     for panel, value in zip(panels[0], where, strict=True):
         chosen = records.where(**{panel_axis: value}) if panel_axis else records
-        for method, curve in chosen.curves(name, "method").items():
+        curves = chosen.curves(name, "method")
+        colors = iter(CYCLE)
+        for method, curve in curves.items():
+            color = OURS if method == "hopfield" else next(colors, "0.5")
             if len(curve):
-                style = {"color": OURS, "linewidth": 2} if method == "hopfield" else {}
-                panel.plot(np.arange(1, len(curve) + 1), curve, label=method, **style)
+                panel.plot(np.arange(1, len(curve) + 1), curve, color=color, label=method)
         panel.set_title(value, fontsize=9)
         panel.set_xlabel("epoch")
     panels[0][0].set_ylabel(label)
@@ -75,7 +78,7 @@ def bound(records: Records) -> Any:
         chosen = [r.arrays for r in records.ok.where(method="sphere", dim=dim)]
         bounds = np.concatenate([arrays["bound"] for arrays in chosen])
         errors = np.concatenate([arrays["error"] for arrays in chosen])
-        kept = bounds < 1e3
+        kept = (bounds < 1e3) & (errors > 1e-17)
         axes.loglog(bounds[kept], errors[kept], ".", markersize=4, alpha=0.5, label=f"d = {dim}")
     ends = np.array(axes.get_xlim())
     axes.loglog(ends, ends, color="0.5", linewidth=1)
@@ -93,7 +96,7 @@ def energy(records: Records) -> Any:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(8.4, 3.2))
     colors = pyplot.get_cmap("viridis")(np.linspace(0, 0.9, len(curves)))
     for color, beta in zip(colors, sorted(curves), strict=True):
-        above = np.maximum(curves[beta] - curves[beta][-1], 1e-16)
+        above = np.maximum(curves[beta][:-1] - curves[beta][-1], 1e-16)
         left.semilogy(above, ".-", color=color, label=f"β = {beta:g}")
     left.set_xlabel("update")
     left.set_ylabel("energy above its end")
@@ -136,7 +139,7 @@ def digits(records: Records) -> Any:
             panel.set_xticks([])
             panel.set_yticks([])
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-    figure.suptitle(f"{most} digits stored, {steps} update", fontsize=9)
+    panels[0][len(wanted) // 2].set_title(f"{most} digits stored, {steps} update", fontsize=9)
     return figure
 
 

@@ -20,6 +20,16 @@ def pattern_separation(stored: Float[Tensor, "N d"]) -> Float[Tensor, " N"]:
 
     `Hopfield Networks is All You Need <https://arxiv.org/abs/2008.02217>`_, Definition 2.
 
+    Args:
+        stored: the patterns.
+
+    Shapes:
+        - stored: (N, d)
+        - output: (N,)
+
+    Raises:
+        ValueError: if ``stored`` has another shape.
+
     Example:
         >>> pattern_separation(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
         tensor([1., 4.])
@@ -37,6 +47,17 @@ def is_well_separated(stored: Float[Tensor, "N d"], *, beta: float) -> Bool[Tens
     """Δ_i ≥ 2/(βN) + log(2 (N−1) N β M²)/β: what the retrieval theorems assume.
 
     `Hopfield Networks is All You Need <https://arxiv.org/abs/2008.02217>`_, Sec. 2.
+
+    Args:
+        stored: the patterns.
+        beta: inverse temperature.
+
+    Shapes:
+        - stored: (N, d)
+        - output: (N,), bool
+
+    Raises:
+        ValueError: if ``stored`` has another shape.
 
     Example:
         >>> is_well_separated(torch.eye(4), beta=20.0), is_well_separated(torch.eye(4), beta=1.0)
@@ -64,6 +85,13 @@ def retrieval_error_bound(
         distance: max(‖ξ − x_i‖, ‖x_i* − x_i‖), with x_i* the fixed point next to x_i.
         beta: inverse temperature.
 
+    Shapes:
+        - stored: (N, d); distance: (N,)
+        - output: (N,)
+
+    Raises:
+        ValueError: if ``stored`` has another shape.
+
     Example:
         >>> retrieval_error_bound(torch.eye(3), torch.zeros(3), beta=8.0)
         tensor([0.0013, 0.0013, 0.0013])
@@ -80,6 +108,18 @@ def hopfield_jacobian(
 
     `Hopfield Networks is All You Need <https://arxiv.org/abs/2008.02217>`_, App. A.
 
+    Args:
+        state: where the update is linearised.
+        stored: the patterns.
+        beta: inverse temperature.
+
+    Shapes:
+        - state: (…, L, d) or (d,); stored: (N, d)
+        - output: the shape of ``state`` and a last axis d
+
+    Raises:
+        ValueError: for shapes that do not fit.
+
     Example:
         >>> hopfield_jacobian(torch.zeros(2), torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), beta=0.5)
         tensor([[0.5000, 0.0000],
@@ -94,6 +134,13 @@ def jacobian_norm_bound(stored: Float[Tensor, "N d"], *, beta: float) -> float:
     """β m_max² ≥ ‖J‖₂, m_max the largest distance to the mean; below 1 one fixed point is left.
 
     `Hopfield Networks is All You Need <https://arxiv.org/abs/2008.02217>`_, App. A.
+
+    Args:
+        stored: the patterns (N, d).
+        beta: inverse temperature.
+
+    Raises:
+        ValueError: if ``stored`` has another shape.
 
     Example:
         >>> jacobian_norm_bound(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), beta=0.5)
@@ -113,6 +160,9 @@ def operating_class(sizes: Int[Tensor, " ..."], num_patterns: int) -> str:
     Args:
         sizes: of one head, from :func:`neurarium.memory.metastable_size`.
         num_patterns: N, how many patterns could be retrieved.
+
+    Raises:
+        ValueError: without sizes, or for ``num_patterns`` < 1.
 
     Example:
         >>> [operating_class(torch.tensor([k, k, 1]), 64) for k in (40, 20, 5, 2)]
@@ -142,6 +192,9 @@ def sphere_capacity(dim: int, *, beta: float = 1.0, radius: float, failure: floa
         beta: inverse temperature.
         radius: K, the sphere's radius over √(d − 1).
         failure: p, the probability that a random set is not stored.
+
+    Raises:
+        ValueError: for arguments out of range.
 
     Example:
         >>> round(sphere_capacity(20, radius=3.0, failure=0.001), 2)
