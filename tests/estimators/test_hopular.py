@@ -249,7 +249,7 @@ def test_published_rule_for_epochs_learning_rate_and_average():
     assert automatic_ema_decay(10_000) == pytest.approx(0.995)
     epochs = [automatic_epochs(n, 672, 4) for n in (10, 200, 700, 2000, 10**5)]
     assert epochs == sorted(epochs, reverse=True)
-    assert automatic_epochs(700, 672, 8) < automatic_epochs(700, 672, 4)
+    assert automatic_epochs(400, 672, 8) < automatic_epochs(400, 672, 4)
 
 
 def test_verbose_prints_one_line_an_evaluation(capsys):
