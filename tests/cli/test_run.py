@@ -48,7 +48,7 @@ def test_the_table_the_claim_and_the_folder(cli):
     assert "measured: 0.51 [" in out
     assert "recorded verdict: none yet" in out
     folder = out.splitlines()[-1].removeprefix("run folder: ")
-    assert folder.startswith("runs/tiny/quick-")
+    assert "/runs/tiny/quick-" in folder
     assert len(record_lines(folder)) == 6
 
 
@@ -64,7 +64,7 @@ def test_json_is_one_document_and_nothing_else(cli):
     assert part["claims"][0]["units"] == 6
     assert part["tables"][0]["columns"] == ["", "ours", "theirs"]
     assert len(record_lines(part["folder"])) == 12
-    assert part["folder"].startswith("elsewhere/tiny/full-")
+    assert "/elsewhere/tiny/full-" in part["folder"]
 
 
 def test_json_has_no_nan(cli):

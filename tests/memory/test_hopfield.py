@@ -311,6 +311,8 @@ def test_bad_kinds_and_masks():
     bits = torch.randint(0, 2, (2, 5, 6))
     with pytest.raises(TypeError, match=r"state must be floating point: got torch.int64"):
         layer(bits)
+    with pytest.raises(TypeError, match="stored must have the dtype of state"):
+        layer(bits.float(), bits.double())
     state = bits.float()
     with pytest.raises(TypeError, match="True where a stored pattern takes part and False where"):
         layer(state, mask=torch.ones(2, 5))

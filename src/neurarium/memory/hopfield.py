@@ -34,7 +34,8 @@ class Hopfield(nn.Module):
               \text{ times}), \qquad Z = \mathrm{softmax}(\beta Q K^\top) V W_O
 
     One step without norms is ``nn.MultiheadAttention``. Without projections and norms the layer has
-    no parameter: plain retrieval, which :func:`hopfield_retrieve` gives in one call.
+    no parameter: plain retrieval, which :func:`hopfield_retrieve` gives in one call. The patterns
+    of single heads are what ``layer.heads(state, stored, values)`` returns.
 
     Args:
         embed_dim: width of the states R.
@@ -219,6 +220,8 @@ class Hopfield(nn.Module):
         ):
             if not x.is_floating_point():
                 raise TypeError(f"{name} must be floating point: got {x.dtype}; use .float()")
+            if x.dtype != state.dtype:
+                raise TypeError(f"{name} must have the dtype of state: got {x.dtype}")
             if x.ndim != 3 or x.shape[-1] != width:
                 raise ValueError(
                     f"{name} must have shape (batch, set, {width}): got {list(x.shape)}; the order "

@@ -32,7 +32,7 @@ class TargetScore(NamedTuple):
 
 
 def feature_loss_weight(
-    epoch: float, num_epochs: int, *, start: float = 1.0, end: float = 0.0
+    epoch: int, num_epochs: int, *, start: float = 1.0, end: float = 0.0
 ) -> float:
     """γ after ``epoch`` of ``num_epochs``: ``end + (start − end) (1 + cos(π epoch/num_epochs))/2``.
 

@@ -5,7 +5,7 @@ Table 1 of Ramsauer et al. (arXiv 2008.02217).
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -97,11 +97,11 @@ def select_settings(cell: Cell, config: Config, context: Context) -> dict[str, A
                 problem = (train, held_out, setting, config.selection_epochs, config)
                 found[fold, index] = _fit_and_score(context.method, *problem)[0]
                 context.progress((fold + (index + 1) / len(settings)) / config.num_folds)
-    return {"chosen": found.argmax(1), "auc": found}
+    return {"chosen": np.nan_to_num(found).argmax(1), "auc": found}
 
 
 def run_cell(cell: Cell, config: Config, context: Context) -> Result:
-    """Mean area under the ROC curve over the folds."""
+    """Mean area under the ROC curve over the folds that have bags of both labels."""
     chosen = context.stage("setting")["chosen"]
     settings = _settings(cell, config)
     areas, losses, scores = [], [], np.full(len(context.data), np.nan)
@@ -114,9 +114,9 @@ def run_cell(cell: Cell, config: Config, context: Context) -> Result:
         areas.append(area)
         losses.append(fitted.losses)
         scores[later == 0] = predicted
-        context.progress((fold + 1) / config.num_folds, auc=statistics.fmean(areas))
+        context.progress((fold + 1) / config.num_folds, auc=area)
     return Result(
-        {"auc": statistics.fmean(areas), "parameters": fitted.parameters},
+        {"auc": float(np.nanmean(areas)), "parameters": fitted.parameters},
         {"loss": np.mean(losses, axis=0).tolist()},
         {"scores": scores, "fold_auc": np.array(areas)},
     )
@@ -135,12 +135,17 @@ def _fit_and_score(
     num_epochs: int,
     config: Config,
 ) -> tuple[float, Fitted, np.ndarray]:
-    from sklearn.metrics import roc_auc_score
-
     train, test = standardise(train, test)
     fitted = method(Problem(train, setting, num_epochs, config))
     scores = fitted.scores(test)
-    return float(roc_auc_score(test.labels.cpu().numpy(), scores)), fitted, scores
+    return _area(test.labels.cpu().numpy(), scores), fitted, scores
+
+
+def _area(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the ROC curve; NaN where a fold has bags of one label only."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(labels, scores)) if len(np.unique(labels)) == 2 else math.nan
 
 
 def gained_over(rival: str, records: Records) -> list[float]:
