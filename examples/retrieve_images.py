@@ -1,38 +1,35 @@
-"""Store a hundred images, keep the upper half of some, get the whole ones back; draw what happened.
+"""Store 500 MNIST digits, keep the upper half of six, get the whole ones back; draw what happened.
 
-Run ``python examples/retrieve_images.py [PICTURE.png]``.
+Run ``python examples/retrieve_images.py [PICTURE.png]``; MNIST is fetched if it is not here yet.
 """
 
 import sys
 
 import torch
 from matplotlib import pyplot
-from sklearn.datasets import load_digits
 
+from neurarium.data import load
 from neurarium.memory import hopfield_retrieve
 
-SHOWN = (0, 3, 6, 14, 27, 39, 42, 58)
+NUM_SHOWN = 6
 
 
 def main(path: str = "retrieval.png") -> float:
-    """Draw stored digits, cues and what is recalled; the share that came back whole."""
-    images = torch.from_numpy(load_digits().data[:100]).float() / 8 - 1
+    """Draw cues, what is recalled and what was stored; the share of all 500 that came back."""
+    images = torch.from_numpy(load("mnist").train[:500]).flatten(1).float() / 127.5 - 1
     cues = images.clone()
-    cues[:, 32:] = 0
-    recalled = hopfield_retrieve(cues, images, beta=16.0)
-    rows = {
-        "stored": images,
-        "cue": cues,
-        "β = 0.25": hopfield_retrieve(cues, images, beta=0.25),
-        "β = 16": recalled,
-    }
-    figure, panels = pyplot.subplots(len(rows), len(SHOWN), figsize=(0.9 * len(SHOWN), 3.9))
+    cues[:, 14 * 28 :] = 0  # the lower half is lost
+    recalled = hopfield_retrieve(cues, images, beta=1.0)
+
+    rows = {"cue": cues, "recalled": recalled, "stored": images}
+    figure, panels = pyplot.subplots(len(rows), NUM_SHOWN, figsize=(NUM_SHOWN, len(rows)))
     for line, (name, pictures) in zip(panels, rows.items(), strict=True):
-        for panel, index in zip(line, SHOWN, strict=True):
-            panel.imshow(pictures[index].view(8, 8), cmap="gray_r", vmin=-1, vmax=1)
+        for panel, picture in zip(line, pictures, strict=False):
+            panel.imshow(picture.view(28, 28), cmap="gray_r", vmin=-1, vmax=1)
             panel.set(xticks=[], yticks=[])
+            panel.spines[:].set_color("0.8")
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    figure.savefig(path, dpi=120, bbox_inches="tight", facecolor="white")
     distance = (recalled - images).norm(dim=1) / images.norm(dim=1)
     return float((distance < 0.1).float().mean())
 
