@@ -70,11 +70,11 @@ HOPFIELD = System(
             "A state that may attend to nothing gives zeros; the authors' layer gives NaN.",
             "Masks are True where a pattern takes part (the authors': True is forbidden), and "
             "`num_steps` counts softmaxes (the authors' `update_steps_max` counts extra ones).",
-            "`num_steps=k` is exactly k; the authors also stop early at 1e-4, which `tol=1e-4` does.",
+            "`num_steps=k` is exactly k; the authors also stop early at 1e-4: add `tol=1e-4`.",
             "`bias_pattern` appends its learned pattern; the authors' `concat_bias_pattern` never "
             "does, because a flag is compared with None.",
-            "Several heads over an unprojected input keep the samples of a batch apart; the authors' "
-            "code mixes them.",
+            "Several heads over an unprojected input keep the samples of a batch apart; the "
+            "authors' code mixes them.",
         ),
     ),
     battery={
