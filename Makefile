@@ -19,7 +19,7 @@ test-slow: .venv/dev
 	$(BIN)/pytest -n auto
 
 smoke: .venv/dev
-	$(BIN)/python -m neurarium.experiments --preset smoke
+	$(BIN)/python -m neurarium.cli.every --preset smoke
 
 check: .venv/dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -65,10 +65,11 @@ def main(words: Sequence[str]) -> int:
         _check_recordable(options, overrides)
     check_folder(options.out)
     _check_device(options.device)
-    runs = [_run(experiment, options, overrides) for experiment in experiments]
-    if options.record:
-        for run in runs:
-            evaluation.record_summary(run)
+    runs = []
+    for experiment in experiments:
+        runs.append(_run(experiment, options, overrides))
+        if options.record:  # at once: an interruption later must not cost what is finished
+            evaluation.record_summary(runs[-1])
     if options.json:
         from .outcome import document
 

@@ -1,12 +1,14 @@
-"""``python -m neurarium.experiments --preset smoke``: run a preset of every system that has one."""
+"""``python -m neurarium.cli.every --preset smoke``: run a preset of every system that has one."""
 
 import argparse
 import sys
 
-from neurarium import catalog, cli
+from neurarium import catalog
+
+from .main import main as command
 
 
-def main() -> int:
+def every() -> int:
     """Run the preset of every experiment in the catalogue; 1 if any cell failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", default="smoke")
@@ -18,9 +20,9 @@ def main() -> int:
             continue
         print(f"== {system.slug}", flush=True)
         run = ["run", system.slug, "--preset", arguments.preset, "--out", arguments.out]
-        failed += cli.main(run) != 0
+        failed += command(run) != 0
     return int(failed > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(every())
