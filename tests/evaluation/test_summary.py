@@ -138,7 +138,15 @@ def test_what_is_no_record(tmp_path):
     done = run(wordy, preset="full", out=tmp_path / "runs", progress=False)
     with pytest.raises(ValueError, match="summary must be at most 30000 bytes: got"):
         record_summary(done, tmp_path)
+    failing = replace(EXPERIMENT, run_cell=no_cell)
+    done = run(failing, preset="full", out=tmp_path / "runs", progress=False)
+    with pytest.raises(ValueError, match="a recorded run must have results: got 12 failed cells"):
+        record_summary(done, tmp_path)
     assert not (tmp_path / "src").exists()
+
+
+def no_cell(cell, config, context):
+    raise ArithmeticError("nothing comes of it")
 
 
 def test_infinities_and_nan_are_null_in_json(recorded, tmp_path):

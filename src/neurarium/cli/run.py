@@ -68,7 +68,7 @@ def main(words: Sequence[str]) -> int:
     runs = []
     for experiment in experiments:
         runs.append(_run(experiment, options, overrides))
-        if options.record:  # at once: an interruption later must not cost what is finished
+        if options.record and runs[-1].records.ok:  # at once: what is finished stays
             evaluation.record_summary(runs[-1])
     if options.json:
         from .outcome import document

@@ -107,6 +107,8 @@ def record_summary(run: Run, destination: str | Path | None = None) -> Path:
         raise ValueError(f"preset must be {presets} to be recorded: got {run.preset!r}")
     if run.plan.added:
         raise ValueError(f"a recorded run must be as declared: got {', '.join(run.plan.added)}")
+    if not run.records.ok:
+        raise ValueError(f"a recorded run must have results: got {run.num_failed} failed cells")
     root = Path(destination) if destination is not None else _repository()
     slug, part = run.experiment.slug, run.experiment.part
     path = root / _SHIPPED / f"{slug}.json"
