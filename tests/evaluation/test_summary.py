@@ -139,7 +139,7 @@ def test_what_is_no_record(tmp_path):
     with pytest.raises(ValueError, match="summary must be at most 30000 bytes: got"):
         record_summary(done, tmp_path)
     failing = replace(EXPERIMENT, run_cell=no_cell)
-    done = run(failing, preset="full", out=tmp_path / "runs", progress=False)
+    done = run(failing, preset="full", out=tmp_path / "failing", progress=False)
     with pytest.raises(ValueError, match="a recorded run must have results: got 12 failed cells"):
         record_summary(done, tmp_path)
     assert not (tmp_path / "src").exists()
