@@ -79,7 +79,9 @@ class HopularClassifier(ClassifierMixin, HopularEstimator):
         >>> import pandas as pd
         >>> table = pd.DataFrame({"colour": ["red", "blue"] * 10, "size": range(20)})
         >>> label = table["colour"].map({"red": "stop", "blue": "go"})
-        >>> model = HopularClassifier(embed_dim=8, num_layers=1, num_heads=2, num_epochs=30)
+        >>> model = HopularClassifier(
+        ...     embed_dim=8, num_layers=1, num_heads=2, num_epochs=60, random_state=0
+        ... )
         >>> model.fit(table, label).predict(table[:2]).tolist()
         ['stop', 'go']
     """
