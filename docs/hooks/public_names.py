@@ -17,9 +17,12 @@ def on_page_markdown(markdown, page, **_):
 
 
 def public_names(room):
-    """Dotted paths, in the order of the stub; modules such as ``theory`` count as names."""
+    """Dotted paths, in the order of the stub; a second-level room stands before its own names."""
     for node in ast.parse((SOURCE / room / "__init__.pyi").read_text()).body:
         if isinstance(node, ast.ImportFrom):
-            module = f".{node.module}" if node.module else ""
+            module = f"/{node.module}" if node.module else ""
             for alias in node.names:
-                yield f"neurarium.{room}{module}.{alias.name}"
+                path = f"{room}{module}/{alias.name}"
+                yield f"neurarium/{path}".replace("/", ".")
+                if (SOURCE / path / "__init__.pyi").is_file():
+                    yield from public_names(path)
