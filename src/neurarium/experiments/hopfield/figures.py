@@ -8,7 +8,7 @@ import numpy as np
 
 from neurarium.evaluation import Records
 
-OURS, OTHERS = "#d1495b", "#5b8e9b"
+OURS = "#d1495b"
 CYCLE = ("#30638e", "#edae49", "#00798c", "#8f6fb0", "#7a9e48", "#8c6d5a")
 
 
@@ -20,17 +20,19 @@ def auc(records: Records) -> Any:
     datasets, methods = (list(dict.fromkeys(key[i] for key in by_seed)) for i in (0, 1))
     figure, axes = pyplot.subplots(figsize=(1.8 * len(datasets) + 2, 3.2))
     width = 0.8 / len(methods)
+    colors = iter(CYCLE)
     for index, method in enumerate(methods):
-        color = OURS if method == "hopfield" else OTHERS
-        for place, dataset in enumerate(datasets):
-            found = [v for (d, m, _), v in by_seed.items() if (d, m) == (dataset, method)]
-            at = place + (index - (len(methods) - 1) / 2) * width
-            axes.bar(at, np.mean(found), 0.9 * width, color=color, alpha=0.45 + 0.08 * index)
-            axes.plot([at] * len(found), found, ".", color="0.35", markersize=4)
-            axes.text(at, 0.505, method, rotation=90, ha="center", va="bottom", fontsize=6)
+        color = OURS if method == "hopfield" else next(colors, "0.5")
+        places = np.arange(len(datasets)) + (index - (len(methods) - 1) / 2) * width
+        found = [[by_seed[key] for key in by_seed if key[:2] == (d, method)] for d in datasets]
+        means = [float(np.mean(values)) for values in found]
+        axes.bar(places, means, 0.9 * width, color=color, alpha=0.6, label=method)
+        for at, values in zip(places, found, strict=True):
+            axes.plot([at] * len(values), values, ".", color="0.35", markersize=4)
     axes.set_xticks(range(len(datasets)), datasets)
     axes.set_ylim(0.5, 1.0)
     axes.set_ylabel("area under the ROC curve")
+    axes.legend(ncols=len(methods), fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
 
@@ -79,7 +81,9 @@ def bound(records: Records) -> Any:
         bounds = np.concatenate([arrays["bound"] for arrays in chosen])
         errors = np.concatenate([arrays["error"] for arrays in chosen])
         kept = (bounds < 1e3) & (errors > 1e-17)
-        axes.loglog(bounds[kept], errors[kept], ".", markersize=4, alpha=0.5, label=f"d = {dim}")
+        axes.loglog(
+            bounds[kept], errors[kept], ".", ms=4, alpha=0.5, label=f"d = {dim}", rasterized=True
+        )
     ends = np.array(axes.get_xlim())
     axes.loglog(ends, ends, color="0.5", linewidth=1)
     axes.set_xlabel("bound")
