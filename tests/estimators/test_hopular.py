@@ -332,6 +332,36 @@ def test_a_loaded_estimator_knows_what_the_saved_one_knew(tmp_path):
     np.testing.assert_array_equal(load_estimator(tmp_path / "again").predict(X), fit.predict(X))
 
 
+def test_last_weights_are_not_taken_for_the_selected_ones_after_loading(tmp_path):
+    table, label = mixed_table(60)
+    held_out, held_out_label = mixed_table(40, seed=8)
+    settings = {**TINY, "num_epochs": 40, "eval_every": 5}
+    fit = HopularClassifier(**settings).fit(table, label, eval_set=(held_out, held_out_label))
+    assert fit.best_epoch_ < fit.n_iter_
+    fit.save(tmp_path / "selected")
+    with pytest.raises(RuntimeError, match=r"call with_last_weights\(\) before save\(\)"):
+        HopularClassifier.load(tmp_path / "selected").with_last_weights()
+    last = fit.with_last_weights()
+    last.save(tmp_path / "last")
+    loaded = HopularClassifier.load(tmp_path / "last")
+    np.testing.assert_array_equal(loaded.predict_proba(table), last.predict_proba(table))
+    assert not np.array_equal(loaded.predict_proba(table), fit.predict_proba(table))
+
+
+def test_what_pandas_keeps_under_a_missing_number_has_no_influence():
+    table, label = mixed_table()
+    missing = table["age"].isna().to_numpy()
+    hidden = [np.where(missing, value, table["age"]) for value in (0.0, 1e9)]
+    fits = [
+        HopularClassifier(**TINY).fit(
+            table.assign(age=pd.arrays.FloatingArray(values, missing)), label
+        )
+        for values in hidden
+    ]
+    first, second = (fit.predict_proba(table) for fit in fits)
+    np.testing.assert_array_equal(first, second)
+
+
 def test_folders_that_hold_no_estimator(tmp_path, fitted):
     with pytest.raises(ValueError, match="directory must be one that an estimator was saved to"):
         load_estimator(tmp_path / "absent")

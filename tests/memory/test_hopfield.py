@@ -139,8 +139,10 @@ def test_values_from_keys_is_the_papers_product():
     assert_close(heads.values, heads.stored, **EXACT)
 
 
-def test_extra_patterns_are_appended_and_never_masked():
-    layer = make(6, 2, bias_pattern=True, zero_pattern=True, num_steps=3, out_projection=False)
+@pytest.mark.parametrize("value_dim", [2, 3, 5])
+def test_extra_patterns_are_appended_and_never_masked(value_dim):
+    options = {"value_dim": value_dim, "num_steps": 3, "out_projection": False}
+    layer = make(6, 2, bias_pattern=True, zero_pattern=True, **options)
     state, stored = draw(2, 3, 6), draw(2, 5, 6, seed=1)
     mask = torch.tensor([[True] * 5, [False] * 5])
     out, weights = layer(state, stored, mask=mask, return_attention=True)
@@ -151,7 +153,53 @@ def test_extra_patterns_are_appended_and_never_masked():
     heads = layer.heads(state, stored, stored)
     assert (heads.stored[:, :, 6] == 0).all()
     assert (heads.values[:, :, 6] == 0).all()
+    assert_close(heads.stored[0, :, 5:6], layer.heads.bias_stored, **EXACT)
     assert_close(heads.values[0, :, 5:6], layer.heads.bias_values, **EXACT)
+    assert heads.values.shape == (2, 2, 7, value_dim)
+    for index, allowed in enumerate(mask):
+        kept = torch.cat([allowed, torch.tensor([True, True])])
+        alone = hopfield_retrieve(*(x[index] for x in heads), beta=3**-0.5, num_steps=3)
+        if not allowed.all():
+            q, k, v = heads.state[index], heads.stored[index, :, kept], heads.values[index, :, kept]
+            alone = hopfield_retrieve(q, k, v, beta=3**-0.5, num_steps=3)
+        assert_close(out[index], alone.transpose(0, 1).flatten(1), **EXACT)
+
+
+@pytest.mark.parametrize("changed", ["state", "stored", "values"])
+@pytest.mark.parametrize("kind", [None, "layer-no-affine"])
+def test_the_three_norms_are_separate_and_each_has_its_switch(changed, kind):
+    layer = make(6, 2, kdim=7, vdim=8, **{f"norm_{changed}": kind})
+    inputs = {"state": draw(2, 3, 6), "stored": draw(2, 5, 7), "values": draw(2, 5, 8)}
+    found = layer.heads(**inputs)._asdict()
+    for name, x in inputs.items():
+        if name == changed and kind is None:
+            normed = x
+        else:
+            centred = x - x.mean(-1, keepdim=True)
+            normed = centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+        if name != changed:
+            norm = getattr(layer.heads, f"norm_{name}")
+            normed = normed * norm.weight + norm.bias
+        linear = getattr(layer.heads, name)
+        expected = normed @ linear.weight.T + linear.bias
+        assert_close(found[name].transpose(1, 2).flatten(2), expected, **EXACT)
+    assert not [name for name, _ in layer.named_parameters() if f"norm_{changed}" in name]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, 3**-0.5),
+        ({"head_dim": 5}, 5**-0.5),
+        ({"project_state": False, "head_dim": 6}, 6**-0.5),
+        (PLAIN, 1.0),
+        (PLAIN | {"out_projection": True}, 6**-0.5),
+        (PLAIN | {"norm_heads": "layer-no-affine"}, 6**-0.5),
+        (PLAIN | {"project_values": True}, 6**-0.5),
+    ],
+)
+def test_default_beta(options, expected):
+    assert Hopfield(6, 2, **options).beta() == pytest.approx(expected, rel=1e-12)
 
 
 def test_norm_of_the_heads_is_shared_and_comes_once():
@@ -215,6 +263,25 @@ def test_dropout_acts_in_training_on_the_last_association_alone():
     layer.eval()
     undropped = make(8, 2, num_steps=3)
     assert torch.equal(layer(state), undropped(state))
+
+
+@pytest.mark.parametrize("attention", [False, True])
+@pytest.mark.parametrize(
+    "steps", [{"num_steps": 4}, {"num_steps": 4, "tol": 1e-300}, {"num_steps": None}]
+)
+def test_dropped_associations_are_those_of_the_undropped_steps(steps, attention):
+    """Unit vectors as values show the association; dropout in an earlier step would change it."""
+    raw = {"project_values": False, "norm_values": None, "vdim": 5, "value_dim": 5}
+    layer = make(6, 2, dropout=0.4, beta=0.3, out_projection=False, **raw, **steps)
+    state, stored = draw(3, 4, 6), draw(3, 5, 6, seed=1)
+    values = torch.eye(5, dtype=torch.float64).expand(3, 5, 5)
+    weights = layer.eval()(state, stored, values, return_attention=True)[1]
+    layer.train()
+    out = layer(state, stored, values, return_attention=attention)
+    shown = (out[0] if attention else out).unflatten(-1, (2, 5)).transpose(1, 2)
+    kept = shown != 0
+    assert 0.4 < kept.double().mean() < 0.8
+    assert_close(shown, torch.where(kept, weights / 0.6, 0.0), **EXACT)
 
 
 def test_implicit_gradient_of_a_layer():

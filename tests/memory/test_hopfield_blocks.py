@@ -71,6 +71,44 @@ def test_decoder_by_its_equations():
     assert_close(layer(state, stored, mask=mask, stored_mask=stored_mask), x, **EXACT)
 
 
+@pytest.mark.parametrize("num_steps", [1, 3])
+def test_no_information_passes_a_mask(num_steps):
+    association = Hopfield(8, 2, num_steps=num_steps, dtype=torch.float64)
+    options = {"hidden_features": 16, "dtype": torch.float64}
+    encoder = perturbed(HopfieldEncoderLayer(association, **options))
+    decoder = perturbed(HopfieldDecoderLayer(association, association, **options))
+    causal = torch.ones(5, 5, dtype=torch.bool).tril()
+    state, stored = draw(2, 5, 8), draw(2, 7, 8, seed=1)
+    window = (torch.arange(7) - torch.arange(5)[:, None]).abs() <= 1
+
+    def reached(run, x, place):
+        """Which outputs change with one place of an input."""
+        other = x.clone()
+        other[:, place] = draw(2, 8, seed=5)
+        return ((run(x) - run(other)).abs() > 1e-9).any(-1)[0].tolist()
+
+    masks = {"attn_mask": causal, "stored_attn_mask": window}
+    runs = (
+        lambda x: encoder(x, attn_mask=causal),
+        lambda x: decoder(x, stored, **masks),
+    )
+    for run in runs:
+        assert reached(run, state, 2) == [False, False, True, True, True]
+    for place, expected in ((5, [False] * 4 + [True]), (6, [False] * 5)):
+        assert reached(lambda x: decoder(state, x, **masks), stored, place) == expected
+
+
+def test_defaults_are_those_of_the_transformer():
+    association = Hopfield(8, 2)
+    for layer in (
+        HopfieldEncoderLayer(association),
+        HopfieldDecoderLayer(association, association),
+    ):
+        assert layer.hidden.out_features == 2048
+        assert layer.dropout.p == 0.1
+        assert layer.activation is F.relu
+
+
 def test_the_association_is_copied_and_initialised_afresh():
     association = Hopfield(8, 2)
     before = copy.deepcopy(association.state_dict())

@@ -113,6 +113,46 @@ def test_frozen_rows_get_no_gradient(kind):
     assert layer.hopfield.out.weight.grad is not None
 
 
+def test_pooling_takes_other_values_and_association_masks():
+    pooling = perturbed(HopfieldPooling(6, 3, 2, kdim=5, vdim=4, num_steps=2, dtype=torch.float64))
+    stored, values = draw(2, 7, 5), draw(2, 7, 4, seed=1)
+    allowed = draw(3, 7, seed=2) > -0.5
+    expected = pooling.hopfield(
+        pooling.queries.expand(2, 3, 6), stored, values, attn_mask=allowed
+    ).flatten(1)
+    assert_close(pooling(stored, values, attn_mask=allowed), expected, **EXACT)
+    assert not torch.allclose(pooling(stored, values), expected)
+
+
+def test_lookup_leaves_out_what_is_masked():
+    layer = perturbed(HopfieldLayer(6, 5, 2, learn_values=True, num_steps=3, dtype=torch.float64))
+    state, mask = draw(2, 4, 6), torch.tensor([[True] * 5, [True, False, True, True, False]])
+    allowed = draw(4, 5, seed=2) > -0.8
+    allowed[:, 0] = True
+    out, weights = layer(state, mask=mask, attn_mask=allowed, return_attention=True)
+    assert_close(layer(state, mask=mask, attn_mask=allowed), out, **EXACT)
+    left_out = ~(mask[:, None, None] & allowed).expand(2, 2, 4, 5)
+    assert (weights[left_out] == 0).all()
+    assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]), **EXACT)
+    layer.store(torch.where(mask[1, :, None], layer.stored.data, 1e3), layer.values.data)
+    assert_close(layer(state, mask=mask, attn_mask=allowed)[1], out[1], **EXACT)
+
+
+def test_values_can_be_frozen_while_the_patterns_learn():
+    layer = HopfieldLayer(6, 5, learn_values=True, values_trainable=False)
+    layer(torch.randn(2, 4, 6)).square().sum().backward()
+    assert layer.values.grad is None
+    assert (layer.stored.grad != 0).any()
+
+
+def test_owned_rows_start_small():
+    rows = [HopfieldPooling(64, 32).queries]
+    layer = HopfieldLayer(64, 32, learn_values=True)
+    for x in (*rows, layer.stored, layer.values):
+        assert x.std().item() == pytest.approx(0.02, rel=0.1)
+        assert abs(x.mean().item()) < 0.002
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="num_queries must be at least 1"):
         HopfieldPooling(6, 0)

@@ -92,6 +92,33 @@ def test_initialisation_is_uniform_within_one_over_root_fan_in():
     assert not torch.equal(before[0], next(model.parameters()))
 
 
+def test_every_parameter_fills_its_range_of_one_over_root_fan_in():
+    """Biases too; only norms are 1 and 0."""
+    torch.manual_seed(0)
+    model = Hopular([1] * 9 + [3] * 3, [11], embed_dim=32, num_layers=2)
+    width, embed_dim = 12 * 32, 32
+    for reset in (False, True):
+        if reset:
+            for parameter in model.parameters():
+                nn.init.constant_(parameter, 7.0)
+            model.reset_parameters()
+        for name, parameter in model.named_parameters():
+            weights = parameter.detach()
+            if "norm" in name:
+                assert (weights == float(name.endswith("weight"))).all(), name
+                continue
+            if name.startswith("embedding.input"):
+                narrow = weights[: 18 if name.endswith("weight") else 9]
+                ranges = [(narrow, 2), (weights[len(narrow) :], 4)]
+            else:
+                whole_row = "sample_lookup" in name or "summarization" in name
+                ranges = [(weights, width if whole_row else embed_dim)]
+            for part, fan_in in ranges:
+                bound = fan_in**-0.5
+                assert 0.75 * bound < part.abs().max() <= bound, name
+                assert part.std().item() == pytest.approx(bound / 3**0.5, rel=0.35), name
+
+
 def test_equals_the_authors_sequence_of_layers_with_its_memory():
     layout = AttributeLayout(SIZES, TARGETS)
     torch.manual_seed(0)
@@ -262,7 +289,7 @@ def test_tied_values_are_a_function_of_the_keys_with_fewer_parameters():
     assert sum(p.numel() for p in lookup.parameters()) < sum(p.numel() for p in untied.parameters())
 
 
-def test_missing_and_masked_cells_differ_and_a_missing_one_hides_its_value(model):
+def test_missing_and_masked_cells_differ(model):
     masked = mask_targets(random_rows(model.layout, 1), model.layout)
     missing = masked.clone()
     missing[:, -3:] = 0

@@ -105,6 +105,18 @@ def test_missing_cells_stay_blank_and_out_of_the_loss(layout, rows):
     assert selected[1::2].all()
 
 
+def test_what_stands_in_a_missing_cell_has_no_influence(layout, rows):
+    missing = torch.rand(len(rows), 4, generator=torch.Generator().manual_seed(2)) < 0.3
+    gone = missing[:, layout.encoded_attribute]
+    gone[:, layout.mask_columns] = False
+    blank, full = rows.masked_fill(gone, 0), rows.masked_fill(gone, 7.0)
+    first, second = (corrupt(x, layout, missing=missing, mask_prob=0.2) for x in (blank, full))
+    assert torch.equal(first.encoded, second.encoded)
+    assert torch.equal(first.selected, ~missing)
+    expected = mask_targets(rows, layout)[:, -3:]
+    assert torch.equal(first.encoded[:, -3:], expected)  # known or not, a target is masked
+
+
 def test_equal_generators_draw_equal_corruption(layout, rows):
     first, second = (corrupt(rows, layout).encoded for _ in range(2))
     assert torch.equal(first, second)

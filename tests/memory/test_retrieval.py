@@ -65,6 +65,31 @@ def test_energy_never_increases_and_stays_in_its_bounds(seed, beta, scale):
         before = energy
 
 
+@pytest.mark.parametrize("beta", [0.1, 1.0, 7.0])
+def test_energy_is_equation_2(beta):
+    stored, state = draw(8, 5), draw(3, 5, seed=1)
+    for xi, energy in zip(state, hopfield_energy(state, stored, beta=beta), strict=True):
+        summed = sum(math.exp(beta * float(x @ xi)) for x in stored)
+        largest = max(float(x @ x) for x in stored)
+        expected = -math.log(summed / 8) / beta + float(xi @ xi) / 2 + largest / 2
+        assert float(energy) == pytest.approx(expected, rel=1e-12)
+        assert_close(hopfield_energy(xi, stored, beta=beta), energy, **EXACT)
+    assert hopfield_energy(stored[0], stored[:1], beta=beta).abs() < 1e-12  # nothing lies below
+
+
+def test_energy_falls_strictly_until_the_state_is_stationary():
+    stored, state = draw(8, 5), draw(4, 5, seed=1)
+    fixed = hopfield_retrieve(state, stored, beta=0.8, num_steps=None, tol=1e-14)
+    energies = []
+    for _ in range(4):
+        energies.append(hopfield_energy(state, stored, beta=0.8))
+        state = hopfield_retrieve(state, stored, beta=0.8)
+    assert (torch.stack(energies).diff(dim=0) < -1e-9).all()
+    after = hopfield_retrieve(fixed, stored, beta=0.8)
+    before, after = (hopfield_energy(x, stored, beta=0.8) for x in (fixed, after))
+    assert_close(after, before, **EXACT)
+
+
 @settings(max_examples=20, deadline=None)
 @given(seed=SEEDS, beta=st.floats(0.05, 10))
 def test_gradient_of_the_energy_is_the_step(seed, beta):
@@ -261,6 +286,15 @@ def test_bad_kinds_and_masks():
         metastable_size(torch.ones(3) / 3, mass=0.0)
     with pytest.raises(TypeError, match="weights must be floating point"):
         metastable_size(torch.ones(3, dtype=torch.int64))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS, mass=st.floats(0.05, 0.99), beta=st.floats(0.1, 10))
+def test_metastable_size_by_its_definition(seed, mass, beta):
+    weights = torch.softmax(beta * draw(12, seed=seed), -1)
+    largest_first = sorted(weights.tolist(), reverse=True)
+    expected = next(k for k in range(1, 13) if math.fsum(largest_first[:k]) >= mass)
+    assert metastable_size(weights, mass) == expected
 
 
 @pytest.mark.parametrize("count", [1, 3, 10, 40])

@@ -115,6 +115,20 @@ def test_implicit_gradcheck():
     assert torch.autograd.gradcheck(run, (stored, values.requires_grad_(), beta))
 
 
+def test_implicit_gradient_where_a_state_may_retrieve_nothing():
+    stored, state = draw(4, 5, seed=1).requires_grad_(), draw(3, 5)
+    mask = torch.ones(3, 4, dtype=torch.bool)
+    mask[1] = False
+
+    def gradient(**options):
+        out = hopfield_retrieve(state, stored, beta=0.3, attn_mask=mask, **options)
+        assert (out[1] == 0).all()
+        return torch.autograd.grad(out.square().sum(), stored)[0]
+
+    implicit = gradient(num_steps=None, tol=1e-14, implicit=True)
+    assert_close(implicit, gradient(num_steps=300), rtol=1e-8, atol=1e-9)
+
+
 def test_implicit_memory_does_not_grow_with_the_steps():
     """The graph holds a single step, however many were run."""
     stored = draw(8, 4).requires_grad_()

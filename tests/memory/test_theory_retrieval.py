@@ -76,6 +76,34 @@ def test_well_separated_patterns_are_fixed_points_and_crowded_ones_are_not():
     assert is_well_separated(draw(1, 4), beta=0.1).all()
 
 
+@pytest.mark.parametrize("beta", [0.05, 0.3, 1.0, 4.0])
+def test_condition_and_bounds_by_their_formulas(beta):
+    stored = draw(6, 12) * torch.linspace(0.2, 2, 6, dtype=torch.float64)[:, None]
+    lengths, separation = stored.norm(dim=-1), pattern_separation(stored)
+    longest = float(lengths.max())
+    needed = 2 / (beta * 6) + math.log(2 * 5 * 6 * beta * longest**2) / beta
+    assert is_well_separated(stored, beta=beta).tolist() == (separation >= needed).tolist()
+    distance = torch.linspace(0, 0.5, 6, dtype=torch.float64)
+    bound = retrieval_error_bound(stored, distance, beta=beta)
+    expected = [
+        2 * 5 * math.exp(-beta * (float(delta) - 2 * float(r) * longest)) * longest
+        for delta, r in zip(separation, distance, strict=True)
+    ]
+    assert bound.tolist() == pytest.approx(expected, rel=1e-12)
+    furthest = max(float((x - stored.mean(0)).square().sum()) for x in stored)
+    assert jacobian_norm_bound(stored, beta=beta) == pytest.approx(beta * furthest, rel=1e-12)
+
+
+@pytest.mark.parametrize("excess", [1 + 1e-9, 1 - 1e-9])
+def test_the_border_of_good_separation(excess):
+    count, beta = 4, 1.0  # orthogonal patterns of length r: separation r²
+    square = torch.tensor(9.0, dtype=torch.float64)
+    for _ in range(200):
+        square = 2 / count + (2 * (count - 1) * count * square).log()
+    stored = (square * excess).sqrt() * torch.eye(count, dtype=torch.float64)
+    assert (is_well_separated(stored, beta=beta) == (excess > 1)).all()
+
+
 def test_operating_classes_at_their_borders():
     for size, expected in ((33, "I"), (32, "II"), (9, "II"), (8, "III"), (3, "III"), (2, "IV")):
         assert operating_class(torch.tensor([size]), 64) == expected

@@ -147,8 +147,17 @@ class HopularEstimator(SavedToDirectory, BaseEstimator):
         return self
 
     def with_last_weights(self) -> Self:
-        """A copy that predicts with the last slow weights instead of the best-validated ones."""
+        """A copy that predicts with the last slow weights instead of the best-validated ones.
+
+        Raises:
+            RuntimeError: if the estimator was loaded and they are others: ``save`` leaves them out.
+        """
         check_is_fitted(self)
+        if self.last_module_ is None:
+            raise RuntimeError(
+                "the last weights must be those of this fit: got an estimator from disk, where "
+                "only the selected ones are kept; call with_last_weights() before save()"
+            )
         other = copy.copy(self)
         other.module_ = self.last_module_
         return other
@@ -240,8 +249,10 @@ class HopularEstimator(SavedToDirectory, BaseEstimator):
         # A row's prediction must not depend on its batch: float64 leaves 1e-15 of it.
         precision = torch.float64 if self._device().type == "cpu" else torch.float32
         same = outcome.best is outcome.last
-        self.last_module_ = outcome.last.eval().to(precision)
-        self.module_ = self.last_module_ if same else outcome.best.eval().to(precision)
+        self.module_ = outcome.best.eval().to(precision)
+        self.last_module_: Hopular | None = (
+            self.module_ if same else outcome.last.eval().to(precision)
+        )
         self.n_iter_, self.best_epoch_ = outcome.num_epochs, outcome.best_epoch
         self.best_score_, self.last_score_ = outcome.best_score, outcome.last_score
         self.history_ = outcome.history
@@ -318,6 +329,8 @@ class HopularEstimator(SavedToDirectory, BaseEstimator):
             history=state["history"],
         )
         self._keep(outcome)
+        if self.best_epoch_ != self.n_iter_:
+            self.last_module_ = None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -22,7 +22,8 @@ from neurarium.memory.hopular import Hopular
 from neurarium.memory.hopular_corruption import corrupt_attributes, mask_targets
 from neurarium.memory.hopular_loss import feature_loss_weight, hopular_loss, score_targets
 from neurarium.optim.ema import ema_model
-from neurarium.optim.lamb import Lamb
+
+from .hopular_lamb import HopularLamb
 
 EPOCH_RANGE = (100, 200)
 EPOCH_WORK = 4e10
@@ -138,7 +139,7 @@ def train_hopular(
     start = time.monotonic()
     model.set_memory(rows.encoded)
     slow = ema_model(model, schedule.ema_decay).eval()
-    optimizer = Lamb(model.parameters(), lr=schedule.lr, weight_decay=schedule.weight_decay)
+    optimizer = HopularLamb(model, weight_decay=schedule.weight_decay)
     averaged = cast("Hopular", slow.module)
     result = Training(best=averaged, last=averaged)
     best, waited = -math.inf, 0
@@ -172,7 +173,7 @@ def train_hopular(
 
 def _epoch(
     model: Hopular,
-    optimizer: Lamb,
+    optimizer: HopularLamb,
     rows: Rows,
     schedule: Schedule,
     epoch: int,
@@ -181,10 +182,8 @@ def _epoch(
     """One step on the gradient of all rows, accumulated over batches."""
     start, end = schedule.feature_loss_weight
     weight = feature_loss_weight(epoch, schedule.num_epochs, start=start, end=end)
-    optimizer.param_groups[0]["lr"] = feature_loss_weight(
-        epoch, schedule.num_epochs, start=schedule.lr
-    )
-    optimizer.zero_grad()
+    lr = feature_loss_weight(epoch, schedule.num_epochs, start=schedule.lr)
+    model.zero_grad()
     total, num_rows = 0.0, len(rows.encoded)
     for batch in _batches(model, num_rows, schedule.batch_size, generator):
         encoded, missing = rows.encoded[batch], rows.missing[batch]
@@ -210,7 +209,7 @@ def _epoch(
     if not math.isfinite(total):
         raise ValueError(f"lr must be smaller: got {schedule.lr:g}, with which the loss is {total}")
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
+    optimizer.step(lr)
     return total
 
 

@@ -83,13 +83,13 @@ def corrupt_attributes(
     selected = (select < select_prob) | is_target
     masked = (selected & (action < mask_prob)) | is_target
     replaced = selected & ~masked & (action < mask_prob + replace_prob)
-    if missing is not None:  # a hidden target looks the same whether it is known or not
-        replaced = replaced & ~missing
-        masked = masked & (is_target | ~missing)
-        selected = selected & ~missing
     noise = _random_rows(encoded, layout, generator)
     rows = torch.where(replaced[:, column_attribute], noise, encoded)
     rows = torch.where(masked[:, column_attribute], _masked_row(encoded, layout), rows)
+    if missing is not None:  # a hidden target looks the same whether it is known or not
+        blank = missing & ~is_target
+        rows = rows.masked_fill(blank[:, column_attribute], 0)
+        selected = selected & ~missing
     return Corrupted(rows, selected)
 
 
