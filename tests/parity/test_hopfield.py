@@ -49,10 +49,8 @@ def arguments(config, state_width, value_width):
     size, num_heads = config.get("input_size"), config.get("num_heads", 1)
     core_dim = config.get("hidden_size") or (size and size // num_heads)
     head_dim = state_width if state and stored else core_dim
-    connected, out_projection = (
-        is_connected(config),
-        not config.get("disable_out_projection", False),
-    )
+    out_projection = not config.get("disable_out_projection", False)
+    connected = is_connected(config)
     raw_values = values and not connected
     value_dim = value_width if raw_values else config.get("pattern_size") or core_dim
     limit, beta = config.get("update_steps_max", 0), config.get("scaling")
@@ -108,8 +106,8 @@ def their_activation(name):
 
 def as_theirs(layer, config):
     """What our constructor does not offer: other eps of the norms, and their pairing of heads."""
-    names = zip(("norm_state", "norm_stored", "norm_values"), STATIC, strict=True)
-    for ours, theirs in (*names, ("norm_heads", "hopfield_space")):
+    names = ("norm_state", "norm_stored", "norm_values", "norm_heads")
+    for ours, theirs in zip(names, (*STATIC, "hopfield_space"), strict=True):
         norm = getattr(layer.heads, ours)
         if norm is not None:
             norm.eps = config.get(f"normalize_{theirs}_eps", norm.eps)
@@ -121,7 +119,7 @@ def pair_like_the_authors(layer, config):
     """Repeat unprojected inputs for the heads as they do, which pairs up different samples.
 
     Their copies run over (heads, batch) but are read as (batch, heads). Unprojected values next to
-    unprojected stored patterns and stacked weights are split among the heads instead.
+    unprojected stored patterns, where weights are not stacked, are split among the heads instead.
     """
     static = [config.get(f"{name}_as_static", False) for name in STATIC]
     widths, size = layer.heads.widths, config.get("input_size")
