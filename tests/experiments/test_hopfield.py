@@ -9,9 +9,19 @@ import pytest
 import torch
 
 from neurarium import evaluation
-from neurarium.data import Bags
+from neurarium.data import Bags, load
 from neurarium.evaluation import Cell, Claim, Record, Records
-from neurarium.experiments.hopfield import BITS, EXPERIMENTS, MIL, THEORY, bits, mil, theory, uci
+from neurarium.experiments.hopfield import (
+    BITS,
+    EXPERIMENTS,
+    MIL,
+    THEORY,
+    bits,
+    image_bags,
+    mil,
+    theory,
+    uci,
+)
 from neurarium.experiments.hopfield.mil_methods import METHODS, SETTINGS, Fitted, Problem
 from neurarium.experiments.hopfield.padded_bags import drop_instances, pad, standardise
 
@@ -135,6 +145,59 @@ def test_bits_runs_with_a_method_of_the_users(tmp_path):
     assert len(done.records) == 2 * 8
     for draw in BITS.figures.values():
         draw(done.records)
+
+
+def test_uci_takes_the_setting_that_validates_best():
+    table = uci.datasets(uci.PRESETS["smoke"])["haberman_survival"]()
+    config = replace(uci.PRESETS["smoke"], num_epochs=2)
+
+    def constant(width, num_classes, setting):
+        network = torch.nn.Linear(width, num_classes)
+        torch.nn.init.zeros_(network.weight)
+        network.bias.data = 5.0 * torch.eye(num_classes)[setting["predicts"]]
+        return network
+
+    settings = [{"lr": 1e-12, "predicts": label} for label in range(len(table.classes))]
+    share = [float(np.mean(table.y[table.split(0).validation] == s["predicts"])) for s in settings]
+    for order in (settings, settings[::-1]):
+        fitted = uci._best_network(table, config, constant, order)
+        assert set(fitted.predicted.tolist()) == {int(np.argmax(share))}
+        assert len(fitted.predicted) == len(table.split(0).test)
+        assert fitted.accuracy == pytest.approx((max(share),) * 2)
+
+
+def test_layers_of_the_bit_patterns_have_the_two_published_settings():
+    sets, _, _ = bits.task("bits", bits.PRESETS["smoke"])
+    plain, adapted = (bits.METHODS[f"hopfield{name}"](sets)[0] for name in ("", "_adapted"))
+    assert (plain.heads.widths.num_heads, plain.steps.limit, plain.dropout) == (1, 1, 0.0)
+    assert plain.beta() == pytest.approx(8**-0.5)
+    widths = adapted.heads.widths
+    assert (widths.num_heads, widths.head_dim) == (8, 8)
+    assert adapted.steps.limit == 4  # three more than attention
+    assert (adapted.beta(), adapted.dropout) == (0.25, 0.5)
+    memory = bits.METHODS["lookup_adapted"](sets)[0]
+    rows = {tuple(row.tolist()) for row in sets.flatten(0, 1)}
+    assert {tuple(row.tolist()) for row in memory.stored} == rows
+    assert len(memory.stored) == len(rows)
+    assert memory.stored.requires_grad
+    assert not memory.values.requires_grad
+
+
+@needs_data
+def test_bags_of_training_and_test_images_are_apart_and_labelled_by_the_target():
+    config = replace(image_bags.PRESETS["smoke"], num_test=60)
+    images = load("mnist")
+    for part, count in (("train", 4), ("test", 60)):
+        drawn = image_bags.bags_of(count, part, config)
+        assert len(drawn) == count
+        digits = getattr(images, part).reshape(len(getattr(images, part)), -1)
+        labels = getattr(images, f"{part}_labels")
+        place = {row.tobytes(): int(label) for row, label in zip(digits, labels, strict=True)}
+        grey = (drawn.instances * 0.3081 + 0.1307) * 255  # standardised as is usual for MNIST
+        shown = grey.round().clamp(0, 255).to(torch.uint8).flatten(2).numpy()
+        for rows, mask, label in zip(shown, drawn.mask, drawn.labels, strict=True):
+            found = [place[row.tobytes()] for row in rows[mask.numpy()]]
+            assert (9 in found) == bool(label)
 
 
 @needs_data
