@@ -4,10 +4,7 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from neurarium import catalog
-from neurarium.cli import main
 
 KEYS = ["slug", "title", "arxiv", "year", "family", "kind", "state", "verdict"]
 
@@ -52,6 +49,12 @@ def test_show(cli):
     assert max(map(len, out.splitlines())) <= 100
 
 
+def test_show_of_a_planned_system_promises_nothing(cli):
+    _, out, _ = cli("show", "neumeta")
+    assert "(planned)" in out
+    assert "neurarium run" not in out
+
+
 def test_show_bibtex_and_licence(cli):
     _, out, _ = cli("show", "hopular", "--bibtex")
     assert out.startswith("@misc{schafl2022hopular,")
@@ -70,7 +73,7 @@ def test_wrong_words(wrong):
     assert wrong("lits") == "command must be known: got 'lits'; did you mean 'list'?"
     assert "choose from list, show, run" in wrong("qqqqqq")
     assert wrong("show", "hopluar").endswith("got 'hopluar'; did you mean hopular or hopfir?")
-    assert wrong("show").startswith("Missing from neurarium show: SLUG")
+    assert wrong("show") == "Missing from neurarium show: SLUG; see `neurarium show --help`"
     assert wrong("list", "--famly", "x") == (
         "Unrecognized options: --famly, x; did you mean --family?; see `neurarium list --help`"
     )
@@ -87,9 +90,11 @@ def test_help_and_version(cli):
     assert cli("--version")[1].strip() == __import__("neurarium").__version__
 
 
-def test_debug_shows_the_traceback():
-    with pytest.raises(ValueError, match="did you mean hopular"):
-        main(["show", "hopluar", "--debug"])
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(cli):
+    code, out, err = cli("show", "hopluar", "--debug")
+    assert (code, out) == (2, "")
+    assert err.startswith("Traceback")
+    assert "did you mean hopular" in err.splitlines()[-1]
 
 
 def test_a_closed_pipe_is_no_error():

@@ -131,6 +131,14 @@ def test_every_hyperparameter_is_a_documented_flag(cli):
         assert said.group(1) != "(default:", f"{name} has no description"
 
 
+def test_the_help_is_plain_text(cli):
+    _, out, _ = cli("fit", "hopular", "--help")
+    assert "Settings of HopularClassifier." in out
+    assert "--exclude-self, --no-exclude-self" in out  # on by default: both words are flags
+    for markup in ("``", ":class:", ".. math::"):
+        assert markup not in out
+
+
 def write(text, name="my.csv"):
     with open(name, "w") as file:
         file.write(text)

@@ -90,6 +90,35 @@ def test_flags_reach_the_configuration(cli):
     assert json.loads(out)["parts"][0]["claims"][0]["units"] == 1
 
 
+def test_the_help_of_several_parts_names_them(cli):
+    code, out, _ = cli("run", "tiny", "--help")
+    assert code == 0
+    assert "The parts of tiny: main, other" in " ".join(out.split())
+
+
+def test_a_grid_without_the_cells_that_claims_need_still_shows_its_table(cli):
+    code, out, err = cli("run", "tiny", "--part", "main", "--methods", "ours")
+    assert code == 0
+    assert "ours" in out
+    assert err.splitlines()[-1].startswith("claims not measured: the flags left out cells")
+    document = json.loads(cli("run", "tiny", "--part", "main", "--methods", "ours", "--json")[1])
+    assert document["parts"][0]["claims"] == []
+    assert document["parts"][0]["tables"][0]["columns"] == ["", "ours"]
+
+
+def test_a_grid_without_cells_is_wrong_use(cli):
+    code, out, err = cli("run", "tiny", "--part", "main", "--methods")
+    assert (code, out) == (2, "")
+    assert "the flags must leave cells to compute: got none with --methods" in err
+
+
+def test_failures_of_one_cause_are_said_once(cli):
+    _, _, err = cli("run", "tiny", "--part", "main", "--broken", "theirs")
+    said = [line for line in err.splitlines() if " and 2 more: " in line]
+    assert len(said) == 1
+    assert said[0].startswith("failed: method theirs, seed 0 and 2 more")
+
+
 def test_a_failed_cell_is_exit_code_1_and_the_others_are_kept(cli):
     words = ("run", "tiny", "--part", "main", "--broken", "theirs")
     code, out, err = cli(*words)
@@ -159,7 +188,7 @@ def test_wrong_numbers(wrong):
     main = ("run", "tiny", "--part", "main")
     assert wrong(*main, "--seeds", "0") == "seeds must be at least 1: got 0"
     assert wrong(*main, "--seeds", "-2") == "seeds must be at least 1: got -2"
-    assert "--seeds" in wrong(*main, "--seeds", "two")
+    assert wrong(*main, "--seeds", "two").startswith("--seeds must be INT: got 'two'; see")
     assert wrong(*main, "--jobs", "0").endswith("got 0")
     assert "backend" in wrong(*main, "--backend", "slurm")
     assert wrong(*main, "--device", "abacus").startswith("--device must be one of this machine")

@@ -15,12 +15,14 @@ class Config:
         shift: by how much ours is better.
         broken: the method that raises, to see a failure.
         log: a file that gets one line a computed cell.
+        methods: the methods compared.
     """
 
     num_seeds: int = 3
     shift: float = 0.5
     broken: str = ""
     log: str = ""
+    methods: tuple[str, ...] = ("ours", "theirs")
 
 
 def ours(seed, config):
@@ -51,7 +53,7 @@ def experiment(part, num_seeds):
         slug="tiny",
         part=part,
         presets={"smoke": Config(1), "quick": Config(num_seeds), "full": Config(6)},
-        axes=lambda config: {"seed": range(config.num_seeds)},
+        axes=lambda config: {"method": config.methods, "seed": range(config.num_seeds)},
         run_cell=run_cell,
         methods={"ours": ours, "theirs": theirs},
         claims=(Claim("ours is better", "Table 1", advantage, headline=part == "main"),),

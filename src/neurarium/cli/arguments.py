@@ -7,20 +7,22 @@ import dataclasses
 import io
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
 T = TypeVar("T")
+Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]  # off unless named; has no --no-… twin
 
 
-def parse(options: type[T], words: Sequence[str], command: str) -> T:
+def parse(options: type[T], words: Sequence[str], command: str, about: str | None = None) -> T:
     """An instance of ``options`` from the words after ``neurarium <command>``.
 
     Args:
         options: a dataclass; its docstring's ``Args`` are the help of the flags.
         words: what the user typed.
         command: for the usage line.
+        about: what the help opens with; the docstring's first lines by default.
 
     Raises:
         ValueError: the words do not fit; one sentence.
@@ -31,9 +33,7 @@ def parse(options: type[T], words: Sequence[str], command: str) -> T:
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
-            return tyro.cli(
-                options, prog=program, args=words, config=(tyro.conf.FlagCreatePairsOff,)
-            )
+            return tyro.cli(options, prog=program, args=words, description=about)
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
@@ -84,10 +84,33 @@ def _condense(box: str, program: str) -> str:
         elif row:
             sections[-1].append(row)
     _, said, *more = sections
-    text = " ".join(said).rstrip(".")
+    text = _reworded(said, more)
     if more and more[0] and more[0][0].startswith("Perhaps you meant"):
         text += f"; did you mean {more[0][1].split()[0].rstrip(',')}?"
     return f"{text}; see `{program} --help`"
+
+
+def _reworded(said: list[str], more: list[list[str]]) -> str:
+    """What tyro says too broadly: only the names of what is missing, the type that was expected.
+
+    Example:
+        >>> _reworded(["Missing from neurarium fit:", "--data PATH", "a file. (required)"], [])
+        'Missing from neurarium fit: --data PATH'
+        >>> _reworded(
+        ...     ["Error parsing --seeds: invalid literal: 'x'"],
+        ...     [["Argument helptext:", "--seeds {None}|INT", "how many"]],
+        ... )
+        "--seeds must be INT: got 'x'"
+    """
+    text = " ".join(said).rstrip(".")
+    if text.startswith("Missing from"):
+        names = [row for row in said[1:] if re.fullmatch(r"--[a-z][\w-]* .*|[A-Z]+", row)]
+        return f"{said[0]} {', '.join(names)}"
+    value = re.search(r"\[(['\"].*?)\]|: (['\"].*?['\"])$", text)
+    if text.startswith("Error parsing") and value and more and len(more[0]) > 1:
+        flag, _, kind = more[0][1].partition(" ")
+        return f"{flag} must be {kind.replace('{None}|', '')}: got {value[1] or value[2]}"
+    return text
 
 
 def as_json(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +12,14 @@ import tyro
 from neurarium.data import DATASETS, data_path, locate
 from neurarium.data.load import entry
 
-from .arguments import as_json, parse
+from .arguments import Switch, as_json, parse
+
+_USAGE = """\
+usage: neurarium data list [--json] | get NAME | path NAME
+
+  list     the datasets, and which are on this machine; --json adds origin, licence, citation
+  get      fetch a dataset if no place has it, check it, print where its files lie
+  path     print where its files lie; never downloads"""
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class ListData:
         json: print a JSON list instead of lines.
     """
 
-    json: bool = False
+    json: Switch = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ def main(words: Sequence[str]) -> int:
     """Dispatch on list, get and path."""
     verb, rest = (words[0], words[1:]) if words else ("", ())
     if verb in ("-h", "--help"):
-        print("usage: neurarium data list [--json] | get NAME | path NAME")
+        print(_USAGE)
     elif verb == "list":
         _list(parse(ListData, rest, "data list"))
     elif verb == "get":
@@ -48,7 +56,9 @@ def main(words: Sequence[str]) -> int:
     elif verb == "path":
         _print_paths(_present(parse(Name, rest, "data path").name))
     else:
-        raise ValueError(f"data must be followed by list, get or path: got {verb!r}")
+        near = difflib.get_close_matches(verb, ("list", "get", "path"), n=1)
+        got = f"{verb!r}; did you mean {near[0]!r}?" if near else repr(verb) if verb else "nothing"
+        raise ValueError(f"data must be followed by list, get or path: got {got}")
     return 0
 
 

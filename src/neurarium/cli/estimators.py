@@ -38,9 +38,16 @@ def hyperparameters(estimator: type[Any]) -> Any:
         if name not in _PYTHON_ONLY
     ]
     settings = dataclasses.make_dataclass(
-        "Hyperparameters", fields, frozen=True, namespace={"__doc__": estimator.__doc__}
+        "Hyperparameters", fields, frozen=True, namespace={"__doc__": _help(estimator)}
     )
     return settings()
+
+
+def _help(estimator: type[Any]) -> str:
+    """What the docstring says of the arguments, as plain text and without the mathematics."""
+    text = inspect.cleandoc(estimator.__doc__ or "").replace("``", "")
+    arguments = text.partition("\nArgs:")[2].partition("\n\n")[0]
+    return f"Settings of {estimator.__name__}.\n\nArgs:{arguments}\n"
 
 
 def _word_type(name: str, hint: Any) -> Any:

@@ -71,11 +71,15 @@ def _fit(options: Fit, parameters: dict[str, Any]) -> None:
     seconds = time.perf_counter() - start
     estimator.save(options.out)
     print(
-        f"fitted {type(estimator).__name__} to {len(X)} rows and {X.shape[1]} columns of "
+        f"fitted {type(estimator).__name__} to {len(X)} rows and {_columns(X.shape[1])} of "
         f"{options.data} in {seconds:.1f} s\n"
         f"saved in {options.out}; next: neurarium predict {options.out} --data new.csv "
         "--out predictions.csv"
     )
+
+
+def _columns(count: int) -> str:
+    return f"{count} column{'' if count == 1 else 's'}"
 
 
 def _task_of(y: pd.Series) -> str:

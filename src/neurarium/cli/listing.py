@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from neurarium import catalog
 
-from .arguments import as_json, parse
+from .arguments import Switch, as_json, parse
 
 _KEYS = ("slug", "title", "arxiv", "year", "family", "kind", "state", "verdict")
 
@@ -24,7 +24,7 @@ class List:
     """
 
     family: str | None = None
-    json: bool = False
+    json: Switch = False
 
 
 def main(words: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ import difflib
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -46,8 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:
         if debug:
-            raise
-        print(sentence(error), file=sys.stderr)
+            traceback.print_exc()
+        else:
+            print(sentence(error), file=sys.stderr)
         return WRONG_USE if isinstance(error, _SAID) else FAILED
 
 

@@ -16,9 +16,12 @@ class Report:
 
     Args:
         out: the folder to write to.
+        runs: the folder of runs on this machine, as `neurarium run --out` named it; the newest
+            are shown apart from what is recorded.
     """
 
     out: Path = Path("report")
+    runs: Path = Path("runs")
 
 
 def main(words: Sequence[str]) -> int:
@@ -27,5 +30,5 @@ def main(words: Sequence[str]) -> int:
     check_folder(options.out)
     from neurarium import report
 
-    print(report.build(options.out))
+    print(report.build(options.out, runs=options.runs))
     return 0

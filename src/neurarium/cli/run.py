@@ -13,12 +13,15 @@ import tyro
 from neurarium import evaluation
 from neurarium.evaluation.judged import JUDGING_PRESETS
 
-from .arguments import as_json, parse, parse_with
+from .arguments import Switch, as_json, parse, parse_with
 from .experiment import check_preset, experiments_of, first_word, flag_value
 from .folders import check_folder
 
 if TYPE_CHECKING:
     from neurarium.evaluation import Experiment, Run
+
+
+_ABOUT = "Recompute the experiment of a system and compare with its recorded verdict."
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class RunOptions:
 
     Args:
         slug: the system, as `neurarium list` names it.
-        part: one of its experiments where it has several; all of them by default. With one
-            experiment, every field of its configuration is a flag too.
+        part: one of its experiments where it has several; all of them by default. A single part
+            has every field of its configuration as a flag, listed by its --help.
         preset: smoke (seconds), quick (two minutes), full (what is recorded) or paper.
         seeds: number of seeds, instead of the preset's.
         device: where cells compute, e.g. cpu or cuda.
@@ -47,8 +50,8 @@ class RunOptions:
     jobs: int = 1
     backend: str = "local"
     out: Path = Path("runs")
-    record: bool = False
-    json: bool = False
+    record: Switch = False
+    json: Switch = False
 
 
 def main(words: Sequence[str]) -> int:
@@ -86,15 +89,24 @@ def _parse(
 ) -> tuple[RunOptions, dict[str, Any]]:
     """The options, and the fields of the configuration that were set."""
     if len(experiments) > 1:  # every part has a configuration of its own
-        return parse(RunOptions, words, "run"), {}
+        return parse(RunOptions, words, "run", about=_parts(experiments)), {}
     preset = experiments[0].presets[flag_value(words, "--preset") or RunOptions.preset]
     options, config = parse_with(RunOptions, "configuration", preset, words, "run")
     chosen = {name: value for name, value in vars(config).items() if value != getattr(preset, name)}
     return options, chosen
 
 
+def _parts(experiments: Sequence[Experiment]) -> str:
+    """What the help of a system with several experiments opens with."""
+    slug, names = experiments[0].slug, [experiment.part for experiment in experiments]
+    return (
+        f"{_ABOUT} The parts of {slug}: {', '.join(names)}; each has flags of its own, which "
+        f"`neurarium run {slug} --part {names[0]} --help` lists for {names[0]}."
+    )
+
+
 def _run(experiment: Experiment, options: RunOptions, overrides: dict[str, Any]) -> Run:
-    return evaluation.run(
+    run = evaluation.run(
         experiment,
         preset=options.preset,
         overrides=overrides,
@@ -105,6 +117,10 @@ def _run(experiment: Experiment, options: RunOptions, overrides: dict[str, Any])
         device=options.device,
         progress=not options.json or sys.stderr.isatty(),
     )
+    if not run.records:
+        given = ", ".join(f"--{name.replace('_', '-')}" for name in overrides)
+        raise ValueError(f"the flags must leave cells to compute: got none with {given}")
+    return run
 
 
 def _check_recordable(options: RunOptions, overrides: dict[str, Any]) -> None:

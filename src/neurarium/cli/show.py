@@ -11,7 +11,7 @@ import tyro
 
 from neurarium import catalog
 
-from .arguments import parse
+from .arguments import Switch, parse
 
 _WIDTH = 100
 
@@ -27,8 +27,8 @@ class Show:
     """
 
     slug: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SLUG")]
-    bibtex: bool = False
-    licence: bool = False
+    bibtex: Switch = False
+    licence: Switch = False
 
 
 def main(words: Sequence[str]) -> int:
@@ -50,19 +50,45 @@ def _card(system: catalog.System) -> str:
 
 
 def _facts(system: catalog.System) -> Iterator[tuple[str, str]]:
-    yield "paper", f"{', '.join(system.provenance.authors)}. {system.url}"
-    yield "kind", f"{system.kind} of the family {system.family}; {catalog.state(system)}"
+    state = catalog.state(system)
+    names = (name if name != "others" else "and others" for name in system.provenance.authors)
+    yield "paper", f"{', '.join(names)}. {system.url}"
+    yield "kind", f"{system.kind} of the family {system.family}; {state}"
     yield "about", system.about
     yield "claim", system.claim
     yield "published", system.paper_value
     yield "verdict", catalog.verdict(system) or "none recorded yet"
+    yield from _measurement(system)
     for room, public in system.faces.items():
-        yield "import", f"from {room} import {', '.join(public)}"
-    yield "recompute", f"neurarium run {system.slug} --preset quick"
+        yield (
+            "import",
+            f"from {room} import {', '.join(public)}"
+            + (" (planned)" if state == "planned" else ""),
+        )
+    if state != "planned":
+        yield "recompute", f"neurarium run {system.slug}"
     yield from _terms(system)
     yield "parity", system.provenance.parity or "not measured yet"
     for deviation in system.provenance.deviations:
         yield "deviation", deviation
+
+
+def _measurement(system: catalog.System) -> Iterator[tuple[str, str]]:
+    """The recorded headline claim, and whether the code has changed since."""
+    if catalog.verdict(system) is None:
+        return
+    from neurarium.report.numbers import signed
+    from neurarium.report.recorded import recording
+
+    recorded = recording(system)
+    if recorded is None or (claim := recorded.headline) is None:
+        return
+    yield "tested", claim.statement
+    if claim.effect is not None:
+        ends = f" [{', '.join(map(signed, claim.interval))}]" if claim.interval else ""
+        yield "measured", f"{signed(claim.effect)}{ends}, n = {claim.units}; {claim.reason}"
+    if recorded.stale:
+        yield "stale", "recorded with other code than today's; `neurarium run` measures again"
 
 
 def _terms(system: catalog.System) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from .outcome import failures, recorded_claims
+from .outcome import causes, recorded_claims, tables, verdicts
 
 if TYPE_CHECKING:
     from neurarium.evaluation import Run, Table, Verdict
@@ -24,14 +24,14 @@ def show_runs(slug: str, runs: Sequence[Run]) -> None:
     console = Console(width=width, highlight=False, markup=False)
     recorded = recorded_claims(slug)
     for run in runs:
-        for table in run.tables:
+        for table in tables(run):
             print(table.title)
             console.print(_rich(table))
             print(f"{table.note}\n" if table.note else "")
-        for verdict in run.verdicts:
+        for verdict in verdicts(run):
             print(_claim(verdict, recorded.get(verdict.statement)))
-        for failure in failures(run):
-            print(f"failed: {failure}", file=sys.stderr)
+        for cause in causes(run):
+            print(f"failed: {cause}", file=sys.stderr)
         print(f"run folder: {run.folder}")
 
 
@@ -66,7 +66,7 @@ def measured(verdict: Verdict) -> str:
     """The mean effect with its interval and the number of units."""
     found = verdict.interval
     if found.mean is None:
-        return "nothing"
+        return "nothing in this run"
     ends = f" [{number(found.low)}, {number(found.high)}]" if found.low is not None else ""
     return f"{number(found.mean)}{ends}, {found.n} unit{'' if found.n == 1 else 's'}"
 

@@ -50,7 +50,8 @@ if (board) {
       for (const other of board.tHead.rows[0].cells) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       const value = (row) => row.dataset[key] ?? "";
-      const compare = (a, b) => value(a).localeCompare(value(b), "en", { numeric: true });
+      const isNumber = key === "effect" || key === "speed";
+      const compare = (a, b) => (isNumber ? value(a) - value(b) : value(a).localeCompare(value(b), "en"));
       rows.sort((a, b) => (value(a) === "") - (value(b) === "") || (up ? compare(a, b) : compare(b, a)));
       board.tBodies[0].append(...rows);
     });

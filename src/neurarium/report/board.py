@@ -135,7 +135,7 @@ def _row(
         class_="claim",
     )
     stale = h("span", " stale", class_="tag") if recording and recording.stale else None
-    here = h("a", "measured here just now", href=f"{system.slug}.html#local", class_="tag here")
+    here = h("a", "measured here", href=f"{system.slug}.html#local", class_="tag here")
     ratio = f"{number(speed)}×" if speed else "–"
     return h(
         "tr",

@@ -36,7 +36,7 @@ def card(
         "div",
         _head(system, recording, local),
         _imports(system),
-        recording and _recorded(system, recording),
+        _recorded(system, recording) if recording else _unmeasured(system),
         speed and _section("Speed", data_table(speed, system.slug, True)),
         local and _local(system, local, recording),
         _provenance(system),
@@ -68,7 +68,7 @@ def _head(system: catalog.System, recording: Recording | None, local: Recording 
             h("span", system.slug, class_="tag"),
             h("span", f"{system.family} · {system.kind} · {system.year}", class_="tag"),
             h("a", f"arXiv {system.arxiv}", href=system.url),
-            h("a", "measured on this machine just now", href="#local") if local else None,
+            h("a", "measured on this machine", href="#local") if local else None,
             class_="meta",
         ),
         planned,
@@ -96,6 +96,17 @@ def _import(room: str, names: tuple[str, ...]) -> str:
         return line
     folded = textwrap.fill(", ".join(names), 84, break_long_words=False, break_on_hyphens=False)
     return f"from {room} import (\n{textwrap.indent(folded, '    ')},\n)"
+
+
+def _unmeasured(system: catalog.System) -> Html | None:
+    """How to measure the claim of a system that nothing is recorded of."""
+    if catalog.state(system) == "planned":
+        return None
+    return _section(
+        "Measure it",
+        h("p", "Nothing is recorded yet. This runs the experiment here, in a few minutes:"),
+        h("pre", h("code", f"neurarium run {system.slug}"), class_="command"),
+    )
 
 
 def _recorded(system: catalog.System, recording: Recording) -> Html:
@@ -130,11 +141,11 @@ def _local(system: catalog.System, local: Recording, recording: Recording | None
     several = len(local.parts) > 1
     return h(
         "section",
-        h("h2", "Measured on this machine just now"),
+        h("h2", "Measured on this machine"),
         h(
             "p",
-            f"The latest run, preset {presets}, no verdict: presets smaller than full are too "
-            "small for one. The recorded verdict stands beside each measurement.",
+            f"The latest run, preset {presets}. The verdict beside each measurement is the "
+            "recorded one, of the full preset; smaller presets are too small for a verdict.",
         ),
         (
             h(
@@ -168,6 +179,8 @@ def _claim(claim: Measured, part: Part, verdict: Html) -> Html:
     rows: list[tuple[str, object]] = [("Claimed effect", claimed(claim.side))]
     if claim.effect is not None:
         rows.append(("Measured", f"{signed(claim.effect)}{_interval(claim)}"))
+    else:
+        rows.append(("Measured", "nothing in this run"))
     if claim.reason and claim.verdict:
         rows.append(("Why", claim.reason))
     if claim.paper_value:
@@ -252,7 +265,7 @@ def _again(system: catalog.System, part: Part) -> Html:
     config = json.dumps(part.config, indent=1, ensure_ascii=False)
     return join(
         (
-            h("pre", h("code", command)),
+            h("pre", h("code", command), class_="command"),
             _list(part.facts),
             h("details", h("summary", "Configuration"), h("pre", h("code", config)))
             if part.config

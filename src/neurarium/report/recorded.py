@@ -100,9 +100,20 @@ def recordings(folder: Path | None = None) -> dict[str, Recording]:
     Args:
         folder: where ``<slug>.json``, ``<slug>.md`` and ``figures/`` lie; what ships by default.
     """
+    found = {system.slug: recording(system, folder) for system in catalog.SYSTEMS}
+    return {slug: recorded for slug, recorded in found.items() if recorded}
+
+
+def recording(system: catalog.System, folder: Path | None = None) -> Recording | None:
+    """What was recorded of one system, None before there is a summary.
+
+    Args:
+        system: its row of the catalogue.
+        folder: as for :func:`recordings`.
+    """
     folder = folder or _PACKAGE / "results"
-    found = {system.slug: catalog.summary(system, folder) for system in catalog.SYSTEMS}
-    return {slug: _recording(summary, folder) for slug, summary in found.items() if summary}
+    summary = catalog.summary(system, folder)
+    return _recording(summary, folder) if summary else None
 
 
 def _recording(summary: Mapping[str, Any], folder: Path) -> Recording:

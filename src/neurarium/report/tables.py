@@ -37,7 +37,7 @@ def data_table(table: Table, slug: str, higher_is_better: bool) -> Html:
             "div",
             h(
                 "table",
-                h("caption", table.title),
+                h("caption", h("span", table.title)),
                 h("thead", h("tr", heads)),
                 h("tbody", body),
                 h("tfoot", foot) if table.footer else None,
