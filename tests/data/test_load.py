@@ -195,6 +195,8 @@ def test_a_spoiled_file_is_named_in_one_sentence(tmp_path, how):
 def test_names_and_roots_are_checked(tmp_path):
     with pytest.raises(ValueError, match=r"did you mean 'hopular/glass_identification'\?"):
         load("hopular/glas_identification")
+    with pytest.raises(ValueError, match=r"got 'hopular/glas'.*'hopular/glass_identification'"):
+        load("hopular/glas")
     with pytest.raises(ValueError, match=r"did you mean 'mil/tiger'\?"):
         load("tiger")
     with pytest.raises(ValueError, match=r"got 'qqqqq'; see neurarium\.data\.dataset_names"):

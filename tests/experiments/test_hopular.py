@@ -66,6 +66,24 @@ def test_all_21_sets_with_the_two_repaired_and_none_of_their_raw_forms():
             assert len(experiment.datasets(config)) == len(config.datasets)
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"datasets": ("glass",)}, "datasets must be one of blood_transfusion"),
+        ({"methods": ("hopular", "svm")}, "methods must be one of .*did you mean 'svc'"),
+        ({"methods": ("svc",)}, "methods must include hopular.*got svc"),
+    ],
+)
+def test_a_name_that_is_unknown_is_refused_before_anything_is_computed(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        evaluation.run(COMPARISON, preset="smoke", overrides=changes)
+
+
+def test_the_ablation_refuses_an_unknown_dataset():
+    with pytest.raises(ValueError, match=r"datasets must be one of .*got 'iris'"):
+        evaluation.run(ABLATION, preset="smoke", overrides={"datasets": ("iris",)})
+
+
 def test_exactly_one_headline():
     assert sum(claim.headline for e in EXPERIMENTS for claim in e.claims) == 1
 

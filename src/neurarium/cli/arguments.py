@@ -110,7 +110,7 @@ def _reworded(said: list[str], more: list[list[str]]) -> str:
     if text.startswith("Error parsing") and value and more and len(more[0]) > 1:
         flag, _, kind = more[0][1].partition(" ")
         return f"{flag} must be {kind.replace('{None}|', '')}: got {value[1] or value[2]}"
-    return text
+    return text.removeprefix("Error parsing configuration: ")
 
 
 def as_json(value: Any) -> str:

@@ -92,9 +92,9 @@ def entry(name: str) -> Dataset:
     datasets = _registry()
     if name in datasets:
         return datasets[name]
-    near = difflib.get_close_matches(str(name), datasets, n=1) or [
-        known for known in datasets if known.rsplit("/", 1)[-1] == name
-    ]
+    short = str(name).rsplit("/", 1)[-1]
+    near = [known for known in datasets if known.rsplit("/", 1)[-1].startswith(short or "/")]
+    near = near[:1] or difflib.get_close_matches(str(name), datasets, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see neurarium.data.dataset_names()"
     raise ValueError(f"name must be a known dataset: got {name!r}; {hint}")
 

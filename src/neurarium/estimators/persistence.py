@@ -81,6 +81,9 @@ def load_estimator(directory: str | Path) -> Any:
     import neurarium.estimators
 
     folder = Path(directory)
+    for name in (SETTINGS, WEIGHTS):
+        if not (folder / name).is_file():
+            raise _no_estimator(folder, f"no file {name} there")
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
@@ -100,10 +103,14 @@ def load_estimator(directory: str | Path) -> Any:
         SafetensorError,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"directory must be one that an estimator was saved to: got {str(folder)!r} ({reason})"
-        ) from None
+        raise _no_estimator(folder, reason) from None
     return estimator
+
+
+def _no_estimator(folder: Path, reason: str) -> ValueError:
+    return ValueError(
+        f"directory must be one that an estimator was saved to: got {str(folder)!r} ({reason})"
+    )
 
 
 def array_to_json(array: np.ndarray) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurarium.evaluation.cells import require_known
+
 SMALL = (
     "blood_transfusion",
     "breast_cancer",
@@ -36,6 +38,14 @@ LIBRARIES = ("svc", "random_forest", "logistic", "knn", "hist_gradient_boosting"
 PEERS = ("xgboost", "catboost", "tabm", "realmlp")
 METHODS = ("hopular", "modern_nca", *LIBRARIES, *PEERS)
 
+MISALIGNED = ("horse_colic", "monks_2")
+"""The two as their source has them."""
+
+
+def _check_datasets(names: tuple[str, ...]) -> None:
+    for name in names:
+        require_known("datasets", name, (*SMALL, *MISALIGNED, *MEDIUM))
+
 
 @dataclass(frozen=True)
 class Config:
@@ -43,7 +53,7 @@ class Config:
 
     Args:
         datasets: names after ``hopular/``.
-        methods: those compared; what is not installed is left out.
+        methods: those compared, ``"hopular"`` among them; what is not installed is left out.
         num_seeds: seeds of every method; the data's split is always the first published one.
         seconds: time box of one fit, turned into counts beforehand; None takes the counts below.
         num_trials: configurations that a search tries, at most if there is a time box.
@@ -54,6 +64,9 @@ class Config:
         sizes: Hopular's (embed_dim, num_layers).
         heads: its numbers of heads.
         factors: its scaling factors.
+
+    Raises:
+        ValueError: an unknown dataset or method, or no Hopular.
     """
 
     datasets: tuple[str, ...] = SMALL
@@ -66,6 +79,16 @@ class Config:
     sizes: tuple[tuple[int, int], ...] = ((16, 4), (16, 2), (8, 2))
     heads: tuple[int, ...] = (8,)
     factors: tuple[float, ...] = (1.0, 100.0)
+
+    def __post_init__(self) -> None:
+        _check_datasets(self.datasets)
+        for name in self.methods:
+            require_known("methods", name, METHODS)
+        if "hopular" not in self.methods:
+            raise ValueError(
+                "methods must include hopular, which every other is compared with: got "
+                f"{', '.join(self.methods) or 'none'}"
+            )
 
 
 PRESETS = {
@@ -114,6 +137,9 @@ class AblationConfig:
         embed_dim: of every arm, as are the following.
         num_layers: blocks.
         num_heads: heads.
+
+    Raises:
+        ValueError: an unknown dataset.
     """
 
     datasets: tuple[str, ...] = (
@@ -129,6 +155,9 @@ class AblationConfig:
     embed_dim: int = 16
     num_layers: int = 4
     num_heads: int = 8
+
+    def __post_init__(self) -> None:
+        _check_datasets(self.datasets)
 
 
 ABLATION_PRESETS = {
