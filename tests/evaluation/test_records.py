@@ -115,6 +115,9 @@ def test_foreign_files_are_refused(tmp_path):
     path.write_text("method,accuracy\n")
     with pytest.raises(ValueError, match="must begin with a line that describes the run"):
         RunFolder(tmp_path, HEADER)
+    (tmp_path / "folders" / "records.jsonl").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"records.jsonl must be a file to read: got Is a direct"):
+        Records.load(tmp_path / "folders")
     with pytest.raises(ValueError, match=r"folder must hold a records.jsonl"):
         Records.load(tmp_path / "absent")
 

@@ -66,6 +66,33 @@ def test_what_is_recorded(recorded):
     assert len(list((raw / "arrays").glob("*.npz"))) == 12
 
 
+def test_the_raw_run_keeps_the_last_attempts_and_no_folder_of_the_machine(tmp_path):
+    broken = tmp_path / "broken"
+    broken.touch()
+
+    def noisy_mean(data, bias):
+        if broken.exists() and data[0] == 0.0:
+            raise ZeroDivisionError("ramp")
+        return float(data.mean())
+
+    experiment = replace(EXPERIMENT, methods={**EXPERIMENT.methods, "noisy_mean": noisy_mean})
+
+    def kept():
+        done = run(experiment, preset="full", out=tmp_path / "runs", progress=False)
+        record_summary(done, tmp_path)
+        raw = tmp_path / "results" / "toy" / f"main-full-{done.key}" / "records.jsonl"
+        return [json.loads(line) for line in raw.read_text().splitlines()]
+
+    header, *first = kept()
+    assert header["run"]["slug"] == "toy"
+    errors = [line["error"] for line in first if line["error"] is not None]
+    assert errors == ["ZeroDivisionError: ramp"] * 5
+    broken.unlink()
+    _, *second = kept()
+    assert len(second) == len(first) == 12
+    assert all(line["error"] is None for line in second)
+
+
 def test_the_machine_is_named_without_its_host(recorded):
     import platform
 

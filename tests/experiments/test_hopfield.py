@@ -16,6 +16,7 @@ from neurarium.experiments.hopfield import (
     EXPERIMENTS,
     MIL,
     THEORY,
+    UCI,
     bits,
     image_bags,
     mil,
@@ -125,6 +126,15 @@ def test_parts_and_presets():
     assert len(uci.EIGHT) == len(uci.PLAIN_GRID) == uci.PRESETS["full"].num_settings == 8
     assert all(point in uci.GRID for point in uci.EIGHT)
     assert len(mil.PRESETS["full"].datasets) == 4
+
+
+@pytest.mark.parametrize(
+    ("experiment", "name", "nearest"),
+    [(MIL, "tigre", "mil/tiger"), (UCI, "glass", "hopular/glass_identification")],
+)
+def test_an_unknown_dataset_is_refused_before_anything_is_computed(experiment, name, nearest):
+    with pytest.raises(ValueError, match=f"did you mean '{nearest}'"):
+        evaluation.run(experiment, preset="smoke", overrides={"datasets": (name,)})
 
 
 def test_held_out_sets_are_the_first_and_last_eighth():

@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -344,6 +345,7 @@ def test_initialisation():
         ({"values_from_keys": True, "value_dim": 4}, "value_dim must equal head_dim with values"),
         ({"values_from_keys": True, "project_stored": False}, "project_stored must be True"),
         ({"out_projection": False, "out_features": 3}, "out_features must be num_heads"),
+        ({"out_features": 0}, "out_features must be at least 1: got 0"),
         ({"norm_state": "batch"}, "norm_state must be 'layer', 'layer-no-affine' or None"),
         ({"activation": "no_such"}, "activation must be a name in torch.nn.functional"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\)"),
@@ -353,6 +355,50 @@ def test_initialisation():
 def test_bad_constructor_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         Hopfield(6, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_heads", True),
+        ("num_heads", 2.0),
+        ("head_dim", 2.5),
+        ("value_dim", "3"),
+        ("kdim", 6.0),
+        ("out_features", 3.0),
+        ("num_steps", 1.5),
+        ("num_steps", True),
+    ],
+)
+def test_what_counts_must_be_a_whole_number(name, value):
+    with pytest.raises(TypeError, match=f"{name} must be a whole number: got {value!r}"):
+        Hopfield(6, **{name: value})
+
+
+def test_numpy_counts_are_whole_numbers():
+    layer = Hopfield(np.int64(6), np.int32(2), num_steps=np.int64(2))
+    assert layer(torch.ones(1, 3, 6)).shape == (1, 3, 6)
+
+
+def test_inputs_of_another_package_are_refused_by_name_and_order():
+    layer, x = Hopfield(6), torch.ones(1, 3, 6)
+    order = r"the order is layer\(state, stored, values\)"
+    with pytest.raises(TypeError, match=f"state must be a tensor: got tuple; {order}"):
+        layer((x, x, x))
+    with pytest.raises(TypeError, match=f"stored must be a tensor: got ndarray; {order}"):
+        layer(x, x.numpy())
+    with pytest.raises(TypeError, match="attn_mask must be a tensor: got list"):
+        layer(x, attn_mask=[[True] * 3] * 3)
+    with pytest.raises(TypeError, match="mask must be a tensor: got list"):
+        layer(x, mask=[[True] * 3])
+
+
+@pytest.mark.parametrize("num_steps", [1, 3])
+def test_a_mask_with_nan_shows(num_steps):
+    layer, x = Hopfield(6, num_steps=num_steps), torch.ones(1, 2, 6)
+    out = layer(x, attn_mask=torch.tensor([[float("nan")] * 2, [0.0, 0.0]]))
+    assert out[0, 0].isnan().all()
+    assert out[0, 1].isfinite().all()
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,8 @@ def test_owned_rows_start_small():
 
 
 def test_bad_arguments():
+    with pytest.raises(TypeError, match=r"num_queries must be a whole number: got 1.5"):
+        HopfieldPooling(6, num_queries=1.5)
     with pytest.raises(ValueError, match="num_queries must be at least 1"):
         HopfieldPooling(6, 0)
     with pytest.raises(ValueError, match="num_patterns must be at least 1"):

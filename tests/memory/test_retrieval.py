@@ -282,6 +282,17 @@ def test_bad_kinds_and_masks():
         hopfield_retrieve(draw(2, 9), draw(4, 9), attn_mask=torch.ones(2, 4, dtype=torch.int64))
     with pytest.raises(ValueError, match="beta must be positive"):
         hopfield_energy(draw(2, 9), draw(4, 9), beta=0.0)
+    with pytest.raises(TypeError, match="beta must be a number: got list"):
+        hopfield_energy(draw(2, 9), draw(4, 9), beta=[1.0])
+    for function in (hopfield_retrieve, hopfield_energy):
+        with pytest.raises(TypeError, match="state must be a tensor: got list"):
+            function([1.0, 2.0], draw(4, 2))
+        with pytest.raises(TypeError, match="stored must be a tensor: got ndarray"):
+            function(draw(2), draw(4, 2).numpy())
+    with pytest.raises(TypeError, match=r"num_steps must be a whole number: got 1.5; it counts"):
+        hopfield_retrieve(draw(2, 9), draw(4, 9), num_steps=1.5)
+    with pytest.raises(TypeError, match="attn_mask must be a tensor: got list"):
+        hopfield_retrieve(draw(1, 2), draw(2, 2), attn_mask=[[True, False]])
     with pytest.raises(ValueError, match="mass must lie"):
         metastable_size(torch.ones(3) / 3, mass=0.0)
     with pytest.raises(TypeError, match="weights must be floating point"):

@@ -76,6 +76,16 @@ def test_well_separated_patterns_are_fixed_points_and_crowded_ones_are_not():
     assert is_well_separated(draw(1, 4), beta=0.1).all()
 
 
+def test_separation_where_its_formula_has_no_logarithm():
+    assert not is_well_separated(torch.zeros(3, 4), beta=1.0).any()
+    alone = is_well_separated(torch.zeros(1, 4, device="meta"), beta=1.0)
+    assert alone.device.type == "meta"
+    with pytest.raises(ValueError, match="beta must be positive and finite: got 0"):
+        is_well_separated(draw(3, 4), beta=0.0)
+    with pytest.raises(TypeError, match="stored must be a tensor: got list"):
+        is_well_separated([[1.0]], beta=1.0)
+
+
 @pytest.mark.parametrize("beta", [0.05, 0.3, 1.0, 4.0])
 def test_condition_and_bounds_by_their_formulas(beta):
     stored = draw(6, 12) * torch.linspace(0.2, 2, 6, dtype=torch.float64)[:, None]

@@ -26,7 +26,8 @@ class Progress:
         self._title = title
         self._total = total
         self._shown = shown and total > 0
-        self._done = self._failed = 0
+        self._done = 0
+        self._errors: set[str] = set()
         self._start = self._printed = time.monotonic()
         self._live: Any = None
 
@@ -65,11 +66,13 @@ class Progress:
             self._live.update(self._task, completed=done, note=note)
 
     def finish(self, outcome: Outcome) -> None:
-        """A job is done; a failed one is named at once."""
+        """A job is done; a failed one is named at once, and its error said once."""
         self._done += 1
         if outcome.error is not None:
-            self._failed += 1
-            self.say(f"failed: {outcome.job.label}: {outcome.error.strip().splitlines()[-1]}")
+            error = outcome.error.strip().splitlines()[-1]
+            said = "the same error" if error in self._errors else error
+            self._errors.add(error)
+            self.say(f"failed: {outcome.job.label}: {said}")
         if self._live is not None:
             self._live.update(self._task, completed=self._done, note=outcome.job.label)
         elif self._shown and self._due():

@@ -39,6 +39,8 @@ def read_header(folder: Path) -> dict[str, Any]:
             header: dict[str, Any] = json.loads(file.readline())["run"]
     except FileNotFoundError:
         raise ValueError(f"folder must hold a {RECORDS}: got {folder}") from None
+    except OSError as error:
+        raise ValueError(f"{path} must be a file to read: got {error.strerror}") from None
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{path} must begin with a line that describes the run") from None
     return header

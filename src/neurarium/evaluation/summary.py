@@ -9,6 +9,7 @@ import platform
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .drawing import draw_figures
 from .fingerprint import fingerprint
 from .judged import JUDGING_PRESETS
-from .store import replacing
+from .store import RECORDS, read_header, read_records, replacing
 
 if TYPE_CHECKING:
     from .runner import Run
@@ -197,12 +198,20 @@ def _check_size(summary: Mapping[str, Any]) -> None:
 
 
 def _keep_raw(folder: Path, kept: Path) -> None:
-    """Copy the records, and the arrays where they are small; an earlier copy of the key goes."""
+    """Keep the last attempt of every cell, and the arrays where they are small.
+
+    An earlier copy of the key goes. Of a failure the last line is kept: what stands above it names
+    folders of the machine.
+    """
     arrays = list((folder / "arrays").glob("*.npz"))
     small = sum(path.stat().st_size for path in arrays) <= _MAX_RAW_ARRAY_BYTES
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
-    shutil.copy2(folder / "records.jsonl", kept)
+    lines = [json.dumps({"run": read_header(folder)})]
+    for record in read_records(folder).values():
+        error = record.error and record.error.strip().splitlines()[-1]
+        lines.append(replace(record, error=error).to_json())
+    (kept / RECORDS).write_text("\n".join(lines) + "\n", encoding="utf-8")
     if arrays and small:
         shutil.copytree(folder / "arrays", kept / "arrays")
 

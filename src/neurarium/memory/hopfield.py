@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from neurarium.memory.activation import Activation, resolve_activation
+from neurarium.memory.arguments import require_count, require_tensor
 from neurarium.memory.hopfield_heads import HopfieldHeads, reset_linear
 from neurarium.memory.hopfield_masks import combine_masks
 from neurarium.memory.inverse_temperature import InverseTemperature
@@ -74,7 +75,8 @@ class Hopfield(nn.Module):
         - output: (B, L, out_features)
 
     Raises:
-        TypeError: for integer inputs and for masks of another kind.
+        TypeError: for integer inputs, for masks of another kind, for what is no tensor, and for
+            widths, heads or steps that are no whole numbers.
         ValueError: for widths, heads, beta, steps or shapes that do not fit.
 
     Example:
@@ -138,6 +140,8 @@ class Hopfield(nn.Module):
         )
         self.steps = Steps.checked(num_steps, tol, implicit)
         self.activation = resolve_activation(activation)
+        if out_features is not None:
+            require_count("out_features", out_features)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1): got {dropout}")
         self.dropout = dropout
@@ -218,6 +222,7 @@ class Hopfield(nn.Module):
             ("stored", stored, w.kdim),
             ("values", values, w.vdim),
         ):
+            require_tensor(name, x, hint="; the order is layer(state, stored, values)")
             if not x.is_floating_point():
                 raise TypeError(f"{name} must be floating point: got {x.dtype}; use .float()")
             if x.dtype != state.dtype:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from neurarium.memory.arguments import require_tensor
 from neurarium.memory.retrieval_step import Mask, as_mask
 
 
@@ -47,6 +48,7 @@ def combine_masks(
 
 def _padding_mask(mask: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
     expected = [shape[0], shape[3]]
+    require_tensor("mask", mask)
     if mask.dtype != torch.bool or list(mask.shape) != expected:
         kind = TypeError if mask.dtype != torch.bool else ValueError
         raise kind(
@@ -57,6 +59,7 @@ def _padding_mask(mask: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
 
 
 def _association_mask(attn_mask: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
+    require_tensor("attn_mask", attn_mask)
     if attn_mask.dtype != torch.bool and not attn_mask.is_floating_point():
         raise TypeError(
             "attn_mask must be bool, True = may be retrieved, or float, added to the scores: got "

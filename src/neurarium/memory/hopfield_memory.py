@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
+from neurarium.memory.arguments import require_count, require_tensor
 from neurarium.memory.hopfield import Hopfield
 from neurarium.memory.hopfield_heads import INIT_STD
 
@@ -55,8 +56,7 @@ class HopfieldPooling(nn.Module):
         **hopfield: Any,
     ) -> None:
         super().__init__()
-        if num_queries < 1:
-            raise ValueError(f"num_queries must be at least 1: got {num_queries}")
+        require_count("num_queries", num_queries)
         self.hopfield = Hopfield(embed_dim, num_heads, **hopfield)
         self.queries = _rows(num_queries, embed_dim, trainable, hopfield)
         self.reset_parameters()
@@ -143,8 +143,7 @@ class HopfieldLayer(nn.Module):
         **hopfield: Any,
     ) -> None:
         super().__init__()
-        if num_patterns < 1:
-            raise ValueError(f"num_patterns must be at least 1: got {num_patterns}")
+        require_count("num_patterns", num_patterns)
         self.hopfield = Hopfield(embed_dim, num_heads, **hopfield)
         widths = self.hopfield.heads.widths
         if not learn_values and widths.vdim != widths.kdim:
@@ -174,6 +173,7 @@ class HopfieldLayer(nn.Module):
         for name, new, old in (("stored", stored, self.stored), ("values", values, self.values)):
             if new is None or old is None:
                 continue
+            require_tensor(name, new)
             if new.shape != old.shape:
                 raise ValueError(f"{name} must have shape {list(old.shape)}: got {list(new.shape)}")
             old.copy_(new)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurarium.memory.arguments import require_count
+
 
 @dataclass(frozen=True)
 class Widths:
@@ -36,10 +38,21 @@ class Widths:
         values_from_keys: bool,
     ) -> Widths:
         """Fill in the defaults and check."""
+        given = {
+            "embed_dim": embed_dim,
+            "num_heads": num_heads,
+            "head_dim": head_dim,
+            "value_dim": value_dim,
+            "kdim": kdim,
+            "vdim": vdim,
+        }
+        for name, width in given.items():
+            if width is not None:
+                require_count(name, width)
         kdim = embed_dim if kdim is None else kdim
         vdim = kdim if vdim is None else vdim
         if head_dim is None and project_state and project_stored:
-            if num_heads < 1 or embed_dim % num_heads:
+            if embed_dim % num_heads:
                 raise ValueError(
                     f"num_heads must divide embed_dim: got {num_heads} and {embed_dim}; "
                     "or give head_dim"
@@ -50,9 +63,6 @@ class Widths:
         if value_dim is None:
             value_dim = head_dim if project_values or values_from_keys else vdim
         widths = cls(embed_dim, num_heads, kdim, vdim, head_dim, value_dim)
-        for name, width in vars(widths).items():
-            if width < 1:
-                raise ValueError(f"{name} must be at least 1: got {width}")
         if not project_state:
             widths._require("embed_dim", "head_dim", "where project_state is False")
         if not project_stored:

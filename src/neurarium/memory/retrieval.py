@@ -19,16 +19,20 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
+from neurarium.memory.arguments import require_count, require_tensor
 from neurarium.memory.retrieval_checks import (
+    as_set,
     check_patterns,
     checked_beta,
     checked_mask,
     four_axes,
+    require_positive_beta,
 )
 from neurarium.memory.retrieval_fixed_point import implicit_fixed_point, stable_weights
 from neurarium.memory.retrieval_step import Mask, as_mask, association_weights, attend
 
 DEFAULT_TOL = 1e-4
+_STEPS = "; it counts softmaxes, 1 is plain attention and None goes on until convergence"
 
 
 class Steps(NamedTuple):
@@ -41,11 +45,8 @@ class Steps(NamedTuple):
     @classmethod
     def checked(cls, num_steps: int | None, tol: float | None, implicit: bool) -> Steps:
         """From the arguments of a retrieval; without a limit ``tol`` is 1e-4 by default."""
-        if num_steps is not None and num_steps < 1:
-            raise ValueError(
-                f"num_steps must be at least 1, or None for until convergence: got {num_steps}; "
-                "it counts softmaxes, 1 is plain attention"
-            )
+        if num_steps is not None:
+            require_count("num_steps", num_steps, hint=_STEPS)
         if tol is not None and not 0 < tol < math.inf:
             raise ValueError(f"tol must be positive and finite: got {tol}")
         if implicit and num_steps is not None:
@@ -145,7 +146,7 @@ def hopfield_retrieve(
     """
     steps = Steps.checked(num_steps, tol, implicit)
     values = stored if values is None else values
-    states = state.unsqueeze(0) if state.ndim == 1 else state
+    states = as_set(state)
     check_patterns(states, stored, values)
     lead = states.shape[:-2]
     mask = None
@@ -209,9 +210,8 @@ def hopfield_energy(
         >>> bool((torch.stack(energies).diff() < 1e-5).all())
         True
     """
-    if not 0 < beta < math.inf:
-        raise ValueError(f"beta must be positive and finite: got {beta}")
-    states = state.unsqueeze(0) if state.ndim == 1 else state
+    require_positive_beta(beta)
+    states = as_set(state)
     check_patterns(states, stored, stored)
     overlaps = beta * states @ stored.mT
     lengths = stored.square().sum(-1).unsqueeze(-2)
@@ -252,6 +252,7 @@ def metastable_size(weights: Float[Tensor, "... S"], mass: float = 0.9) -> Int[T
     """
     if not 0 < mass <= 1:
         raise ValueError(f"mass must lie in (0, 1]: got {mass}")
+    require_tensor("weights", weights)
     if not weights.is_floating_point():
         raise TypeError(f"weights must be floating point: got {weights.dtype}")
     summed = weights.double().sort(-1, descending=True).values.cumsum(-1)

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
 
+from neurarium.memory.arguments import require_tensor
+
+
+def as_set(state: Tensor) -> Tensor:
+    """A single state (d,) as a set of one, (1, d)."""
+    require_tensor("state", state)
+    return state.unsqueeze(0) if state.ndim == 1 else state
+
+
+def require_positive_beta(beta: float) -> None:
+    """Raise unless β is one positive, finite number."""
+    if not isinstance(beta, Real):
+        raise TypeError(f"beta must be a number: got {type(beta).__name__}")
+    if not 0 < beta < math.inf:
+        raise ValueError(f"beta must be positive and finite: got {beta}")
+
 
 def check_patterns(states: Tensor, stored: Tensor, values: Tensor) -> None:
     """Kinds and shapes of what a retrieval combines."""
-    for name, x in (("state", states), ("stored", stored), ("values", values)):
+    everything = (("state", states), ("stored", stored), ("values", values))
+    for name, x in everything:
+        require_tensor(name, x)
+    for name, x in everything:
         if not x.is_floating_point():
             raise TypeError(f"{name} must be floating point: got {x.dtype}; convert with .float()")
         if x.dtype != stored.dtype:
@@ -42,10 +62,11 @@ def check_patterns(states: Tensor, stored: Tensor, values: Tensor) -> None:
 
 def checked_beta(beta: float | Sequence[float] | Tensor, states: Tensor) -> float | Tensor:
     """A float, or one value per head as (H, 1, 1)."""
-    if isinstance(beta, int | float):
-        if not 0 <= beta < math.inf:
+    if isinstance(beta, Real):
+        number = float(beta)
+        if not 0 <= number < math.inf:
             raise ValueError(f"beta must be finite and at least 0: got {beta}")
-        return float(beta)
+        return number
     per_head = torch.as_tensor(beta, dtype=states.dtype, device=states.device)
     heads = states.shape[-3] if states.ndim > 2 else 1
     if per_head.shape != (heads,):
@@ -58,6 +79,7 @@ def checked_beta(beta: float | Sequence[float] | Tensor, states: Tensor) -> floa
 def checked_mask(attn_mask: Tensor, states: Tensor, stored: Tensor) -> Tensor:
     """The mask, if it broadcasts against (…, L, S)."""
     shape = (*states.shape[:-1], stored.shape[-2])
+    require_tensor("attn_mask", attn_mask)
     if attn_mask.dtype != torch.bool and not attn_mask.is_floating_point():
         raise TypeError(
             f"attn_mask must be bool (True = may be retrieved) or float (added): got "

@@ -26,12 +26,12 @@ class Mask(NamedTuple):
 
 
 def as_mask(attn_mask: Tensor, dtype: torch.dtype) -> Mask:
-    """A mask from bool (True = may be retrieved) or from float (added to the scores)."""
+    """A mask from bool (True = may be retrieved) or from float (added to the scores; NaN stays)."""
     if attn_mask.dtype == torch.bool:
         bias = torch.zeros_like(attn_mask, dtype=dtype).masked_fill(~attn_mask, -math.inf)
     else:
         bias = attn_mask.to(dtype)
-    alive = (bias > -math.inf).any(-1, keepdim=True)
+    alive = (bias != -math.inf).any(-1, keepdim=True)
     return Mask(bias.masked_fill(~alive, 0.0), alive)
 
 

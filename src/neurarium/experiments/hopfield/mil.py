@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neurarium.data.containers import Bags
-from neurarium.data.load import load
+from neurarium.data.load import entry, load
 from neurarium.evaluation import Cell, Claim, Context, Experiment, Records, Result, Stage, paired
 
 from . import figures
@@ -61,11 +61,11 @@ PRESETS = {
 
 def datasets(config: Config) -> Mapping[str, Callable[[], Bags]]:
     """Name → loader of :class:`neurarium.data.Bags`."""
-    return {name: partial(_load, name) for name in config.datasets}
+    return {name: partial(_load, entry(f"mil/{name}").name) for name in config.datasets}
 
 
 def _load(name: str) -> Bags:
-    return load(f"mil/{name}")
+    return load(name)
 
 
 def axes(config: Config) -> Mapping[str, Iterable[int]]:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from neurarium.baselines import MLP, tabular_baselines
 from neurarium.cost import count_parameters
 from neurarium.data.containers import Table
-from neurarium.data.load import load
+from neurarium.data.load import entry, load
 from neurarium.engine import fit
 from neurarium.estimators import TableEncoder
 from neurarium.evaluation import Cell, Claim, Context, Experiment, Result, random_search
@@ -74,7 +74,7 @@ class Config:
         "vertebral_column3",
     )
     num_seeds: int = 2
-    grid: str = "eight"
+    grid: Literal["eight", "all"] = "eight"
     num_settings: int = 8
     num_epochs: int = 60
     batch_size: int = 4
@@ -235,11 +235,11 @@ def _train(
 
 def datasets(config: Config) -> Mapping[str, Callable[[], Table]]:
     """Name → loader of :class:`neurarium.data.Table`."""
-    return {name: partial(_load, name) for name in config.datasets}
+    return {name: partial(_load, entry(f"hopular/{name}").name) for name in config.datasets}
 
 
 def _load(name: str) -> Table:
-    return load(f"hopular/{name}")
+    return load(name)
 
 
 def axes(config: Config) -> Mapping[str, Iterable[int]]:

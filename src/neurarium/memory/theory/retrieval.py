@@ -12,7 +12,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from neurarium.memory.arguments import require_tensor
 from neurarium.memory.retrieval import hopfield_retrieve
+from neurarium.memory.retrieval_checks import require_positive_beta
 
 
 def pattern_separation(stored: Float[Tensor, "N d"]) -> Float[Tensor, " N"]:
@@ -57,16 +59,19 @@ def is_well_separated(stored: Float[Tensor, "N d"], *, beta: float) -> Bool[Tens
         - output: (N,), bool
 
     Raises:
-        ValueError: if ``stored`` has another shape.
+        ValueError: if ``stored`` has another shape, or for ``beta`` ≤ 0.
 
     Example:
         >>> is_well_separated(torch.eye(4), beta=20.0), is_well_separated(torch.eye(4), beta=1.0)
         (tensor([True, True, True, True]), tensor([False, False, False, False]))
     """
+    require_positive_beta(beta)
     separation, count = pattern_separation(stored), len(stored)
     if count == 1:
-        return torch.ones(1, dtype=torch.bool)
+        return torch.ones_like(separation, dtype=torch.bool)
     largest = float(stored.square().sum(-1).max())
+    if largest == 0:  # equal patterns cannot be told apart
+        return torch.zeros_like(separation, dtype=torch.bool)
     needed = 2 / count + math.log(2 * (count - 1) * count * beta * largest)
     return separation >= needed / beta
 
@@ -214,5 +219,6 @@ def sphere_capacity(dim: int, *, beta: float = 1.0, radius: float, failure: floa
 
 
 def _check(stored: Tensor) -> None:
+    require_tensor("stored", stored)
     if stored.ndim != 2 or not len(stored):
         raise ValueError(f"stored must have shape (patterns >= 1, d): got {list(stored.shape)}")
