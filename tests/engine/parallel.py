@@ -1,6 +1,9 @@
 """Run under ``torchrun`` with two processes by the tests: what each process ends with."""
 
+import os
+import signal
 import sys
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -33,18 +36,35 @@ def loss(model, x):
     return (model(x) - x.sum(1, keepdim=True)).square().mean()
 
 
-def train(model, batch_size=11, **settings):
+def train(model, batch_size=11, loss=loss, **settings):
     """Batches of 11 rows are shared out as 6 and 5."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
     batches = Batches(X, batch_size, seed=2)
     return fit(model, loss, batches, optimizer=optimizer, num_epochs=3, **settings)
 
 
-def replicate(folder):
+def dying_loss(rank, step):
+    """The loss; the process of that rank is killed in that step."""
+    steps = count()
+
+    def computed(model, x):
+        if next(steps) == step and dist.get_rank() == rank:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return loss(model, x)
+
+    return computed
+
+
+def killed(folder):
+    replicate(folder, dying_loss(rank=1, step=3))  # in the second of three epochs
+
+
+def replicate(folder, loss=loss):
     model = make_net(seed=dist.get_rank())  # the first process's weights count
     train(
         model,
         validate=lambda module: float(dist.get_rank()) - loss(module, X).item(),
+        loss=loss,
         checkpoint_dir=folder / "run",
         checkpoint_every=0.0,
     )
@@ -77,7 +97,7 @@ def shard(folder):
 if __name__ == "__main__":
     mode, folder = sys.argv[1], Path(sys.argv[2])
     dist.init_process_group("gloo")
-    tensors = {"replicate": replicate, "shard": shard}[mode](folder)
+    tensors = {"replicate": replicate, "killed": killed, "shard": shard}[mode](folder)
     save_file(tensors, folder / f"{process()[0]}.out")
     dist.barrier()  # no process tears the connection down while the other still uses it
     dist.destroy_process_group()

@@ -14,9 +14,9 @@ from engine.parallel import X, loss, make_net, train
 SCRIPT = Path(__file__).with_name("parallel.py")
 
 
-def torchrun(mode, folder):
+def start(mode, folder):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    run = subprocess.run(
+    return subprocess.run(
         [*command, str(SCRIPT), mode, str(folder)],
         env=os.environ | {"PYTHONWARNINGS": "ignore"},
         capture_output=True,
@@ -24,6 +24,10 @@ def torchrun(mode, folder):
         timeout=120,
         check=False,
     )
+
+
+def torchrun(mode, folder):
+    run = start(mode, folder)
     assert run.returncode == 0, run.stderr[:6000]
     return [load_file(folder / f"{rank}.out") for rank in range(2)]
 
@@ -47,6 +51,20 @@ def test_replicas_resume(tmp_path):
     whole, _ = torchrun("replicate", tmp_path)
     again, _ = torchrun("replicate", tmp_path)  # finished: both processes read the checkpoint
     assert all(torch.equal(again[name], value) for name, value in whole.items())
+
+
+@pytest.mark.slow
+def test_replicas_go_on_where_one_of_them_was_killed(tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "broken").mkdir()
+    whole, _ = torchrun("replicate", tmp_path / "whole")
+    assert start("killed", tmp_path / "broken").returncode != 0
+    assert not list((tmp_path / "broken").glob("*.out"))
+    assert list((tmp_path / "broken" / "run").iterdir())  # a checkpoint of the first epoch
+    first, second = torchrun("replicate", tmp_path / "broken")
+    for name, value in whole.items():
+        assert torch.equal(first[name], value), name
+        assert torch.equal(second[name], value), name
 
 
 @pytest.mark.slow
