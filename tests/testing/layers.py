@@ -37,7 +37,7 @@ class Good(nn.Module, PyTorchModelHubMixin):
             raise ValueError(f"num_features must be positive: got {num_features}")
         self.num_features, self.dropout = num_features, dropout
         factory = {"device": device, "dtype": dtype}
-        self.scale = nn.Parameter(torch.empty(num_features, **factory))
+        self.scale = nn.Parameter(torch.ones(num_features, **factory))
         self.mix = nn.Linear(num_features, num_features, **factory)
         self.register_buffer("shift", torch.ones(num_features, **factory))
         self.reset_parameters()
