@@ -1,5 +1,7 @@
 """Rows of the family ``neurons``: units beyond weighted sum and threshold."""
 
+from .kan_assessment import KAN_ASSESSMENT
+from .kan_bases import BASIS_CASES
 from .system import Provenance, System
 
 S_KAN = System(
@@ -45,6 +47,7 @@ S_KAN = System(
             "A mixed pool has one base branch and one input normalisation instead of one a family.",
         ),
     ),
+    battery=BASIS_CASES,
 )
 
 AF_KAN = System(
@@ -143,36 +146,6 @@ KARAT = System(
             "The stored repository holds a project page only: written from the paper.",
             'Coefficients start at unit scale by default; the paper\'s start is `init="paper"`.',
             "The rational unit has the sum form of the denominator that FlashKAT's kernels use.",
-        ),
-    ),
-)
-
-KAN_ASSESSMENT = System(
-    slug="kan-assessment",
-    title=(
-        "Kolmogorov-Arnold Networks: A Critical Assessment of Claims, Performance, and Practical "
-        "Viability"
-    ),
-    arxiv="2407.11075",
-    year=2024,
-    family="neurons",
-    kind="benchmark",
-    about=(
-        "A fair comparison of Kolmogorov–Arnold networks and MLPs at equal parameters and equal "
-        "compute, and the library's reference B-spline layer and network."
-    ),
-    claim="At equal budgets KANs beat MLPs on symbolic formulas only",
-    exports={
-        "neurarium.neurons.bspline": ("bspline_basis", "BSplineActivation"),
-        "neurarium.neurons.kan": ("KANLinear", "KAN", "KAN_LAYERS"),
-    },
-    provenance=Provenance(
-        authors=("Yuntian Hou", "Tianrui Ji", "Di Zhang", "Angelos Stefanidis"),
-        deviations=(
-            "The survey has no code of its own; its evidence is KANbeFair (arXiv 2407.16674, no "
-            "licence file). Ours gives every arm the same number of configurations and selects on "
-            "validation data, where the published log selects on the test set.",
-            "Grid updates refit the unscaled spline: efficient-kan's make the function jump.",
         ),
     ),
 )

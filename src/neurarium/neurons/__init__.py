@@ -1,0 +1,5 @@
+"""Units beyond weighted sum and threshold: learnable functions, rational and quadratic units."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

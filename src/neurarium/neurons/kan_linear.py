@@ -1,0 +1,417 @@
+"""The Kolmogorov–Arnold layer: a learned function on every edge, at the cost of one matrix product.
+
+KAN (https://arxiv.org/abs/2404.19756), the reference arm of the assessment
+(https://arxiv.org/abs/2407.11075). The functions of one edge come from a basis
+(:mod:`neurarium.neurons.bases`); sums over edges are :mod:`neurarium.neurons.contraction`.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from neurarium.memory.activation import Activation, resolve_activation
+from neurarium.memory.arguments import require_count
+from neurarium.neurons import grids
+from neurarium.neurons.bases import BASES
+from neurarium.neurons.basis import Basis, require_points
+from neurarium.neurons.bspline import BSpline
+from neurarium.neurons.bspline_kernel import Recursion, recursive_bspline
+from neurarium.neurons.contraction import contract
+
+NORMS = ("layer", "batch", None)
+STARTS = ("kaiming", "pykan")
+NO_SHARE = 1e-12
+
+
+class KANLinear(nn.Module):
+    r"""A layer with a learned function on every edge, in place of ``nn.Linear``.
+
+    `KAN: Kolmogorov-Arnold Networks <https://arxiv.org/abs/2404.19756>`_, as assessed in
+    https://arxiv.org/abs/2407.11075:
+
+    .. math:: y_o = \sum_i \phi_{oi}(x_i), \qquad
+              \phi_{oi}(t) = w^b_{oi}\, \mathrm{silu}(t) + w^s_{oi} \sum_j c_{oij} B_j(t)
+
+    All functions of all inputs are evaluated at once in closed form, and the sums over i and j are
+    one matrix product; only ``x`` is kept for the backward pass. With G + k splines the layer has
+    in · out · (G + k + 2) parameters, so about that many times the work of a linear one.
+
+    Splines are 0 beyond their grid, where only the base function remains: normalise the inputs
+    (``norm``), or move the grid to them with :meth:`update_grid`; :meth:`share_outside` counts.
+
+    Args:
+        in_features: width of the input.
+        out_features: width of the output.
+        basis: name in ``BASES``, or a :class:`Basis` of ``in_features`` features.
+        base_activation: the base function, a name in ``torch.nn.functional`` or ``torch``, or a
+            callable; None: none.
+        spline_scale: a factor w^s for each edge; None: for B-splines only, as published.
+        norm: of the input: ``"layer"``, ``"batch"`` or None.
+        init: ``"kaiming"`` as in efficient-kan, or ``"pykan"``.
+        scale_base: factor of the base weights at the start.
+        scale_noise: how far splines begin from 0.
+        bias: a constant for each output; a spline can represent it within its grid.
+        **basis_arguments: of the basis: ``grid_size=5``, ``degree=3`` and ``grid_range=(-1, 1)`` of
+            B-splines, ``degree`` of polynomials, ``grid_size`` of most others.
+
+    Shapes:
+        - x: (…, in_features); output: (…, out_features)
+
+    Raises:
+        TypeError: for inputs that are not floating point, and widths that are no whole numbers.
+        ValueError: for names, sizes and shapes that do not fit.
+
+    Example:
+        >>> layer = KANLinear(4, 3, grid_size=8)
+        >>> layer(torch.randn(2, 7, 4)).shape
+        torch.Size([2, 7, 3])
+        >>> KANLinear(4, 3, basis="chebyshev", degree=6, base_activation=None)
+        KANLinear(
+          in_features=4, out_features=3, base_activation=None
+          (basis): Chebyshev(num_features=4, num_functions=7)
+        )
+    """
+
+    mask: Tensor | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        basis: str | Basis = "bspline",
+        base_activation: Activation = "silu",
+        spline_scale: bool | None = None,
+        norm: str | None = None,
+        init: str = "kaiming",
+        scale_base: float = 1.0,
+        scale_noise: float = 0.1,
+        bias: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **basis_arguments: Any,
+    ) -> None:
+        super().__init__()
+        require_count("in_features", in_features)
+        require_count("out_features", out_features)
+        for name, value, known in (("norm", norm, NORMS), ("init", init, STARTS)):
+            if value not in known:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(map(repr, known))}: got {value!r}"
+                )
+        factory: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.in_features, self.out_features = in_features, out_features
+        self.basis = make_basis(basis, in_features, basis_arguments, **factory)
+        self.base_activation = base_activation
+        self.init, self.scale_base, self.scale_noise = init, scale_base, scale_noise
+        edges = (out_features, in_features)
+        shape = (out_features, self.basis.num_functions, in_features)
+        self.coefficients = nn.Parameter(torch.empty(shape, **factory))
+        self.base_weight, self.spline_scale, self.bias = None, None, None
+        if self._activation() is not None:
+            self.base_weight = nn.Parameter(torch.empty(edges, **factory))
+        if spline_scale or (spline_scale is None and isinstance(self.basis, BSpline)):
+            self.spline_scale = nn.Parameter(torch.empty(edges, **factory))
+        if bias:
+            self.bias = nn.Parameter(torch.empty(out_features, **factory))
+        self.norm: nn.Module | None = None
+        if norm is not None:
+            kind = nn.LayerNorm if norm == "layer" else RowBatchNorm
+            self.norm = kind(in_features, **factory)
+        self.register_buffer("mask", None)
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Start anew: Kaiming-uniform weights and splines near 0, or pykan's smaller weights."""
+        self.basis.reset_parameters()
+        if isinstance(self.norm, nn.LayerNorm | nn.BatchNorm1d):
+            self.norm.reset_parameters()
+        noise = self.scale_noise
+        if isinstance(self.basis, BSpline):
+            self.basis.init_coefficients(self.coefficients, noise=noise)
+        else:
+            self.basis.init_coefficients(self.coefficients)
+        edge = self.in_features**-0.5
+        if self.base_weight is not None:
+            if self.init == "pykan":
+                nn.init.uniform_(self.base_weight, -edge, edge)
+            else:
+                nn.init.kaiming_uniform_(self.base_weight, a=math.sqrt(5))
+            self.base_weight.mul_(self.scale_base)
+        if self.spline_scale is not None:
+            if self.init == "pykan":
+                nn.init.constant_(self.spline_scale, edge)
+            else:
+                nn.init.kaiming_uniform_(self.spline_scale, a=math.sqrt(5))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def extra_repr(self) -> str:
+        """Sizes."""
+        text = f"in_features={self.in_features}, out_features={self.out_features}"
+        if self.base_activation != "silu":
+            text += f", base_activation={self.base_activation!r}"
+        return text
+
+    @property
+    def has_grid(self) -> bool:
+        """Whether the functions are B-splines, whose grid can be moved and made finer."""
+        return isinstance(self.basis, BSpline)
+
+    def edge_weight(self) -> Float[Tensor, "out functions in"]:
+        """All factors of every edge's functions in one tensor, those of the base function first."""
+        weight: Tensor = self.coefficients
+        if self.spline_scale is not None:
+            weight = weight * self.spline_scale[:, None]
+        if self.base_weight is not None:
+            weight = torch.cat([self.base_weight[:, None], weight], 1)
+        return weight if self.mask is None else weight * self.mask[:, None]
+
+    def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
+        """Apply the functions and sum over inputs."""
+        require_points(x, self.in_features)
+        if x.dtype != self.coefficients.dtype:
+            if not torch.is_autocast_enabled(x.device.type):
+                raise TypeError(f"x must be {self.coefficients.dtype} as the layer: got {x.dtype}")
+            x = x.to(self.coefficients.dtype)
+        if self.norm is not None:
+            x = self.norm(x)
+        rows = x.reshape(-1, self.in_features)
+        y = contract(rows, self.edge_weight(), self.basis, activation=self._activation())
+        y = y if self.bias is None else y + self.bias
+        return y.reshape(*x.shape[:-1], self.out_features)
+
+    @torch.no_grad()
+    def edge_functions(self, t: Float[Tensor, " points"]) -> Float[Tensor, "O F points"]:
+        """Every edge's function at the same points."""
+        require_points(t, t.shape[-1] if t.ndim else 1)
+        if t.ndim != 1:
+            raise ValueError(f"t must be points on a line, (T,): got shape {list(t.shape)}")
+        return self.edge_values(t[:, None].expand(-1, self.in_features))
+
+    def edge_values(self, x: Float[Tensor, "N in"]) -> Float[Tensor, "O F N"]:
+        """What every edge contributes for each row: φ_oi(x_i), as many values as N · in · out."""
+        points = x.mT
+        values = self.basis.expand(points)
+        activation = self._activation()
+        if activation is not None:
+            values = torch.cat([activation(points)[None], values])
+        return torch.einsum("oki,kin->oin", self.edge_weight(), values)
+
+    @torch.no_grad()
+    def share_outside(self, x: Float[Tensor, "*batch in"]) -> float:
+        """Share of the inputs (after ``norm``) beyond the grid, where splines fade to 0."""
+        basis = self._splines("share_outside")
+        low, high = basis.grid_range
+        rows = self.rows(x)
+        return float(((rows < low) | (rows > high)).float().mean())
+
+    @torch.no_grad()
+    def update_grid(
+        self, x: Float[Tensor, "*batch in"], *, uniform_share: float = 0.02, margin: float = 0.01
+    ) -> float:
+        """Move the knots to quantiles of the samples, and keep the function as well as they can.
+
+        A feature that does not vary keeps its knots.
+
+        Args:
+            x: samples, at least as many as splines.
+            uniform_share: of evenly spaced knots in the blend; the rest is of quantiles.
+            margin: how far even knots go beyond the samples.
+
+        Returns:
+            The largest change of an output at the samples.
+        """
+        basis, rows = self._splines("update_grid"), self._samples(x)
+        knots = grids.adaptive_knots(
+            rows, basis.grid_size, basis.degree, uniform_share=uniform_share, margin=margin
+        )
+        constant = rows.amax(0) == rows.amin(0)
+        return self._move_to(torch.where(constant[:, None], basis.knots, knots), rows)
+
+    @torch.no_grad()
+    def extend_grid(self, grid_size: int, x: Float[Tensor, "*batch in"] | None = None) -> float:
+        """More intervals over the same range; the same function where they split the old ones.
+
+        Make a new optimizer afterwards: the coefficients have other sizes.
+
+        Args:
+            grid_size: the new number of intervals; a multiple of the old one changes nothing.
+            x: samples that matter most where the function cannot be kept everywhere.
+
+        Returns:
+            The largest change of an output at the samples, or at points spread over the grid.
+        """
+        basis = self._splines("extend_grid")
+        require_count("grid_size", grid_size)
+        if grid_size <= basis.grid_size:
+            raise ValueError(f"grid_size must exceed {basis.grid_size}: got {grid_size}")
+        low, high = basis.grid_range
+        if x is None:
+            spread = torch.linspace(0, 1, 8 * grid_size + 1, device=low.device, dtype=low.dtype)
+            rows = low + spread[:, None] * (high - low)
+        else:
+            rows = self._samples(x)
+            rows = torch.minimum(torch.maximum(rows, low), high)  # beyond, both fade differently
+        return self._move_to(grids.finer_knots(basis.knots, grid_size, basis.degree), rows)
+
+    def regularization(
+        self, x: Float[Tensor, "*batch in"] | None = None, *, l1: float = 1.0, entropy: float = 1.0
+    ) -> Tensor:
+        """The sparsity penalty: size of the edges, and entropy of how it is shared out.
+
+        Args:
+            x: inputs over which an edge's size is the mean of its absolute values, as in pykan;
+                without them it is that of its coefficients, as in efficient-kan.
+            l1: weight of the sum of sizes.
+            entropy: weight of the entropy.
+        """
+        if x is None:
+            size = self.coefficients.abs().mean(1)
+        else:
+            size = self.edge_values(self.rows(x)).abs().mean(-1)
+        total = size.sum()
+        share = size / total.clamp_min(torch.finfo(size.dtype).tiny)
+        # An edge that is exactly 0 has no slope, instead of an infinite one.
+        return l1 * total + entropy * torch.special.entr(share.clamp_min(NO_SHARE)).sum()
+
+    def rows(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "N in"]:
+        """What the functions are applied to: the inputs after ``norm``, one a row."""
+        require_points(x, self.in_features)
+        return (x if self.norm is None else self.norm(x)).reshape(-1, self.in_features)
+
+    @torch.no_grad()
+    def take(self, *, outputs: Tensor | None = None, inputs: Tensor | None = None) -> Self:
+        """A layer of some of the outputs and inputs, given by their positions."""
+        taken = copy.deepcopy(self)
+        for axis, chosen in ((0, outputs), (-1, inputs)):
+            if chosen is None:
+                continue
+            for name in ("coefficients", "base_weight", "spline_scale", "mask"):
+                value = getattr(taken, name)
+                if value is not None:
+                    part = value.index_select(axis, chosen)
+                    setattr(taken, name, nn.Parameter(part) if name != "mask" else part)
+        if outputs is not None:
+            taken.out_features = len(outputs)
+            taken.bias = None if self.bias is None else nn.Parameter(self.bias[outputs])
+        if inputs is not None:
+            taken.in_features, taken.basis = len(inputs), self.basis.take(inputs)
+            if isinstance(self.norm, RowBatchNorm):
+                taken.norm = self.norm.take(inputs)
+        return taken
+
+    def _activation(self) -> Any:
+        return resolve_activation(self.base_activation)
+
+    def _splines(self, method: str) -> BSpline:
+        if not isinstance(self.basis, BSpline):
+            kind = type(self.basis).__name__
+            raise ValueError(f"basis must be B-splines for {method}: got {kind}")
+        return self.basis
+
+    def _samples(self, x: Tensor) -> Tensor:
+        rows = self.rows(x)
+        if len(rows) < self.basis.num_functions:
+            raise ValueError(
+                f"x must have at least {self.basis.num_functions} samples, one for each spline: "
+                f"got {len(rows)}"
+            )
+        if not rows.isfinite().all():
+            raise ValueError("x must be finite: got NaN or infinity")
+        return rows
+
+    def _move_to(self, knots: Tensor, rows: Tensor) -> float:
+        """New knots, and the coefficients that keep the unscaled functions."""
+        old, before = self._splines("update_grid"), self._functions(rows)
+        new = copy.deepcopy(old)
+        new.set_knots(knots)
+        inner = knots[:, old.degree : knots.shape[1] - old.degree]
+        moved = grids.coefficient_map(rows, inner, _in_double(old), _in_double(new))
+        kept = torch.einsum("ijk,oki->oji", moved, self.coefficients.double())
+        # The same parameter with other values: an optimizer whose state has old sizes then raises.
+        self.basis, self.coefficients.grad = new, None
+        self.coefficients.data = kept.to(self.coefficients)
+        return float((self._functions(rows) - before).abs().max())
+
+    def _functions(self, rows: Tensor) -> Tensor:
+        return contract(rows, self.edge_weight(), self.basis, activation=self._activation())
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        """Sizes of a grid and a mask are those of what is loaded."""
+        saved = state_dict.get(f"{prefix}coefficients")
+        if isinstance(saved, Tensor) and isinstance(self.basis, BSpline):
+            shape = (self.out_features, saved.shape[1] if saved.ndim == 3 else 0, self.in_features)
+            if saved.shape == shape and saved.shape != self.coefficients.shape:
+                self.coefficients.data = self.coefficients.new_empty(shape)
+        if f"{prefix}mask" in state_dict:
+            self.mask = torch.ones_like(self.coefficients[:, 0])
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class RowBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of the last axis, whatever comes before it."""
+
+    def forward(self, input: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch F"]:
+        """Normalise."""
+        rows = super().forward(input.reshape(-1, input.shape[-1]))
+        return rows.reshape(input.shape)
+
+    @torch.no_grad()
+    def take(self, features: Tensor) -> Self:
+        """The same for some of the features."""
+        taken = copy.deepcopy(self)
+        taken.num_features = len(features)
+        taken.weight, taken.bias = (nn.Parameter(p[features]) for p in (self.weight, self.bias))
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        taken.running_mean = self.running_mean[features]
+        taken.running_var = self.running_var[features]
+        return taken
+
+
+def make_basis(
+    basis: str | Basis, num_features: int, arguments: Mapping[str, Any], **factory: Any
+) -> Basis:
+    """A basis from its name and arguments; a basis that is given passes through.
+
+    Example:
+        >>> make_basis("rbf", 3, {"degree": 2})
+        Traceback (most recent call last):
+        ValueError: degree must not be given for basis 'rbf': got 2; it takes grid_size, grid_range
+    """
+    if isinstance(basis, Basis):
+        if basis.num_features != num_features:
+            raise ValueError(
+                f"basis must have {num_features} features: got one of {basis.num_features}"
+            )
+        if arguments:
+            name = next(iter(arguments))
+            raise ValueError(f"{name} must not be given beside a basis: got {arguments[name]!r}")
+        return basis
+    family = BASES.find(basis, "basis")
+    hidden = ("num_features", "device", "dtype", "kind")
+    known = [name for name in inspect.signature(family).parameters if name not in hidden]
+    for name, value in arguments.items():
+        if name not in known:
+            raise ValueError(
+                f"{name} must not be given for basis {basis!r}: got {value!r}; it takes "
+                f"{', '.join(known)}"
+            )
+    made = family(num_features, **arguments, **factory)
+    assert isinstance(made, Basis)
+    return made
+
+
+def _in_double(basis: BSpline) -> Callable[[Tensor], Tensor]:
+    recursion = Recursion.of(basis.knots.double(), basis.degree)
+    return lambda points: recursive_bspline(points, recursion)

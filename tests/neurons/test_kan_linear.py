@@ -1,0 +1,300 @@
+"""``KANLinear`` and ``KAN``: the published sums, grids that move, costs, errors."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from neurarium.cost import count_macs, count_parameters
+from neurarium.evaluation import match_width
+from neurarium.neurons import KAN, KAN_LAYERS, KANLinear, LinearSpline
+from neurarium.neurons.flop_formulas import kan_flops, linear_flops, spline_mlp_flops
+from reference.kan import (
+    efficient_arguments,
+    efficient_layer,
+    pykan_arguments,
+    pykan_layer,
+)
+
+
+def test_references_and_ours_compute_the_same():
+    layer = KANLinear(7, 5, grid_size=6)
+    x = (torch.randn(30, 7) * 0.8).requires_grad_()
+    outputs = [
+        layer(x),
+        efficient_layer(x, *efficient_arguments(layer)),
+        pykan_layer(x, *pykan_arguments(layer))[0],
+    ]
+    gradients = [torch.autograd.grad(y.square().sum(), x)[0] for y in outputs]
+    for y, gradient in zip(outputs[1:], gradients[1:], strict=True):
+        assert_close(y, outputs[0], rtol=1e-5, atol=3e-7)
+        assert_close(gradient, gradients[0], rtol=1e-4, atol=1e-6)
+
+
+def test_start_is_that_of_efficient_kan():
+    """Splines run through the noise at the ends of the intervals; outputs are those of the base."""
+    torch.manual_seed(0)
+    layer = KANLinear(400, 50, scale_noise=0.1)
+    t = torch.linspace(-1, 1, 6)
+    heights = torch.einsum(
+        "tk,oki->oit", layer.basis(t[:, None].expand(-1, 400))[:, 0], layer.coefficients
+    )
+    assert heights.abs().max() <= 0.05 / 5 + 1e-5
+    assert_close(heights.std().item(), 0.1 / 5 / math.sqrt(12), rtol=0.02, atol=0)
+    bound = 1 / math.sqrt(400)
+    for weight in (layer.base_weight, layer.spline_scale):
+        assert_close(weight.abs().max().item(), bound, rtol=0.01, atol=0)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 5])
+def test_extension_to_a_multiple_keeps_the_function_everywhere(factor):
+    model = KAN([3, 4, 2], grid_size=4, dtype=torch.float64)
+    x = torch.rand(500, 3, dtype=torch.float64) * 2 - 1
+    hidden_inside = model.layers[1]
+    before = model(x)
+    inside = model.layers[0](x)
+    assert hidden_inside.share_outside(inside) < 0.2
+    for layer in model.layers:
+        assert layer.extend_grid(4 * factor) < 1e-10
+    assert_close(model.layers[0](x), inside, rtol=0, atol=1e-10)
+    rows = ((inside >= -1) & (inside <= 1)).all(1)
+    assert_close(model(x)[rows], before[rows], rtol=0, atol=1e-10)
+    assert model.layers[0].basis.grid_size == 4 * factor
+    assert count_parameters(model) == (3 * 4 + 4 * 2) * (4 * factor + 3 + 2)
+
+
+def test_extension_of_an_uneven_grid_splits_its_intervals():
+    layer = KANLinear(2, 3, dtype=torch.float64)
+    samples = torch.randn(300, 2, dtype=torch.float64)
+    layer.update_grid(samples)
+    low, high = layer.basis.grid_range
+    x = low + torch.rand(200, 2, dtype=torch.float64) * (high - low)
+    before, old = layer(x), layer.basis.knots.clone()
+    layer.extend_grid(10, samples)
+    assert not layer.basis.uniform
+    assert_close(layer.basis.knots[:, 3:-3:2], old[:, 3:-3])
+    assert_close(layer(x), before, rtol=0, atol=1e-8)
+
+
+def test_extension_to_no_multiple_comes_near():
+    layer = KANLinear(1, 1, dtype=torch.float64)
+    torch.nn.init.normal_(layer.coefficients)
+    scale = layer(torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None]).std()
+    assert 1e-6 < layer.extend_grid(7) < 0.5 * scale
+    assert layer.extend_grid(28) < 1e-10
+
+
+def test_an_update_follows_the_samples_and_keeps_what_it_can():
+    torch.manual_seed(0)
+    layer = KANLinear(2, 3, grid_size=12, dtype=torch.float64)
+    design = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None].expand(-1, 2)
+    fit = torch.linalg.lstsq(layer.basis(design)[:, 0], torch.sin(2 * design[:, :1])).solution
+    with torch.no_grad():
+        layer.coefficients.copy_(fit[None].expand_as(layer.coefficients))
+        layer.spline_scale.fill_(1.7)
+    samples = (torch.randn(1000, 2, dtype=torch.float64) * 0.3).clamp(-0.95, 0.95)
+    before = layer(samples)
+    change = layer.update_grid(samples)
+    assert change < 0.01 * before.abs().max()
+    assert_close(layer(samples), before, rtol=0, atol=change)
+    inner = layer.basis.knots[:, 3:-3]
+    assert (inner.diff(dim=1) > 0).all()
+    assert inner[:, 6].abs().max() < 0.1  # the middle knot is near the median
+    assert inner.diff(dim=1)[:, 6].max() < inner.diff(dim=1)[:, 0].min()  # dense where samples are
+    assert layer.share_outside(samples) == 0
+
+
+def test_coinciding_quantiles_and_constant_features_stay_finite():
+    layer = KANLinear(3, 2)
+    x = torch.rand(200, 3)
+    x[:, 1] = (x[:, 1] > 0.9).float()  # most quantiles coincide
+    x[:, 2] = 0.5
+    before, knots = layer(x), layer.basis.knots[2].clone()
+    layer.update_grid(x)
+    assert torch.equal(layer.basis.knots[2], knots)
+    assert layer(x).isfinite().all()
+    assert_close(layer(x), before, rtol=0, atol=0.02)
+
+
+def test_a_stale_optimizer_raises_after_an_extension():
+    layer = KANLinear(2, 1)
+    optimizer = torch.optim.Adam(layer.parameters())
+    layer(torch.rand(9, 2)).sum().backward()
+    optimizer.step()
+    layer.extend_grid(10)
+    layer(torch.rand(9, 2)).sum().backward()
+    with pytest.raises(RuntimeError, match="size"):
+        optimizer.step()
+
+
+def test_an_extended_network_reloads(tmp_path):
+    model = KAN([2, 3, 1])
+    model.extend_grid(10)
+    model.update_grid(torch.rand(50, 2))
+    model.layers[0].mask = (torch.rand(3, 2) > 0.5).float()
+    model.save_pretrained(tmp_path)
+    twin = KAN.from_pretrained(tmp_path)
+    x = torch.rand(20, 2)
+    assert torch.equal(twin(x), model(x))
+    fresh = KAN([2, 3, 1])
+    fresh.load_state_dict(model.state_dict())
+    assert torch.equal(fresh(x), model(x))
+
+
+def test_penalty_by_hand():
+    layer = KANLinear(2, 1, dtype=torch.float64)
+    with torch.no_grad():
+        layer.coefficients.fill_(0.0)
+        layer.coefficients[0, :, 0] = 3.0
+        layer.coefficients[0, :, 1] = -1.0
+    entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    assert_close(float(layer.regularization().detach()), 4 + entropy)
+    assert_close(float(layer.regularization(l1=0.5, entropy=2).detach()), 2 + 2 * entropy)
+    x = torch.rand(40, 2, dtype=torch.float64)
+    sizes = layer.edge_values(x).abs().mean(-1).detach().flatten()
+    share = sizes / sizes.sum()
+    wanted = sizes.sum() - (share * share.log()).sum()
+    assert_close(layer.regularization(x).detach(), wanted)
+    layer.mask = torch.tensor([[1.0, 0.0]], dtype=torch.float64)  # an edge that is exactly 0
+    layer.regularization(x).backward()
+    assert layer.coefficients.grad.isfinite().all()
+    torch.nn.init.zeros_(layer.coefficients)
+    layer.regularization().backward()
+    assert layer.coefficients.grad.isfinite().all()
+
+
+def test_edges_sum_to_the_output():
+    layer = KANLinear(3, 2, norm="batch", bias=True, dtype=torch.float64).eval()
+    x = torch.randn(10, 3, dtype=torch.float64)
+    assert_close(layer.edge_values(layer.rows(x)).sum(1).mT + layer.bias, layer(x))
+    t = torch.linspace(-1, 1, 7, dtype=torch.float64)
+    curves = layer.edge_functions(t)
+    one = torch.zeros(7, 3, dtype=torch.float64)
+    one[:, 1] = t
+    values = layer.edge_values(one)
+    assert_close(curves[:, 1], values[:, 1].detach())
+
+
+def test_large_grids_fit_targets_in_their_span():
+    torch.manual_seed(0)
+    layer = KANLinear(1, 1, grid_size=60, dtype=torch.float64, base_activation=None)
+    x = torch.linspace(-1, 1, 400, dtype=torch.float64)[:, None]
+    y = 2 * x**3 - x + 0.5
+    solved = torch.linalg.lstsq(layer.basis(x)[:, 0], y).solution
+    with torch.no_grad():
+        layer.coefficients.copy_(solved[None])
+        layer.spline_scale.fill_(1)
+    assert (layer(x) - y).abs().max() < 1e-9
+
+
+def test_learns_a_sum_of_squares():
+    torch.manual_seed(0)
+    model = KAN([3, 1], dtype=torch.float64)
+    x = torch.rand(400, 3, dtype=torch.float64) * 2 - 1
+    y = x.square().sum(1, keepdim=True)
+    optimizer = torch.optim.LBFGS(
+        model.parameters(), max_iter=200, tolerance_grad=1e-12, line_search_fn="strong_wolfe"
+    )
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (model(x) - y).square().mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert (model(x) - y).square().mean().sqrt() < 1e-4
+
+
+def test_counts_equal_hand_values():
+    layer = KANLinear(7, 5, grid_size=6)
+    assert count_parameters(layer) == 7 * 5 * (6 + 3 + 2)
+    assert count_macs(layer, torch.rand(10, 7)).total == 10 * 7 * 5 * (6 + 3 + 1)
+    assert count_parameters(LinearSpline(7, 5)) == 5 * 8 + 5 * 8
+    assert kan_flops(1, 1, grid_size=3, base_activation=None) == 202
+    assert kan_flops(4, 3, grid_size=3, base_activation="relu") == 12 * 204 + 4
+    assert linear_flops(4, 3, activation="silu") == 24 + 15
+    assert spline_mlp_flops(4, 3, grid_size=3) == 24 + 3 * 200
+
+
+@pytest.mark.parametrize("name", KAN_LAYERS)
+def test_every_arm_makes_a_network_of_a_wanted_size(name):
+    """Bisection over the width of the hidden layer, as equal budgets want it."""
+    target = 20_000
+    width = match_width(lambda width: KAN([16, width, 10], layer=name), target)
+    model = KAN([16, width, 10], layer=name)
+    assert 0.98 * target <= count_parameters(model) <= 1.02 * target
+    assert model.layer_sizes == [16, width, 10]
+    x = torch.rand(12, 16, requires_grad=True)
+    model(x).square().sum().backward()
+    assert x.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("norm", ["layer", "batch"])
+def test_norms_hold_inputs_in_the_grid(norm):
+    layer = KANLinear(4, 2, norm=norm, grid_range=(-4, 4))
+    x = 100 + 50 * torch.randn(200, 4)
+    assert layer.share_outside(x) < 0.01
+    assert KANLinear(4, 2).share_outside(x) > 0.9
+    layer(x.unflatten(0, (10, 20)))
+    assert layer.update_grid(x) < 0.1
+
+
+def test_autocast_keeps_splines_exact():
+    layer = KANLinear(3, 4)
+    x = torch.rand(5, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = layer(torch.nn.functional.linear(x, torch.eye(3)))
+    assert y.dtype == torch.float32
+    assert_close(y, layer(x), rtol=0, atol=2e-2)
+
+
+def test_empty_and_single_inputs():
+    layer = KANLinear(3, 2)
+    assert layer(torch.rand(0, 3)).shape == (0, 2)
+    assert layer(torch.rand(3)).shape == (2,)
+    layer(torch.rand(0, 3, requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m: m(torch.arange(3)), TypeError, "x must be floating point: got torch.int64"),
+        (lambda m: m(torch.rand(2, 4)), ValueError, "x must have 3 features"),
+        (lambda m: m(torch.rand(2, 3).double()), TypeError, "x must be torch.float32 as the layer"),
+        (lambda m: m.update_grid(torch.rand(7, 3)), ValueError, "x must have at least 8 samples"),
+        (
+            lambda m: m.update_grid(torch.full((9, 3), math.nan)),
+            ValueError,
+            "x must be finite: got NaN or infinity",
+        ),
+        (lambda m: m.extend_grid(5), ValueError, "grid_size must exceed 5: got 5"),
+        (lambda m: m.extend_grid(7.5), TypeError, "grid_size must be a whole number"),
+        (lambda m: m.edge_functions(torch.rand(2, 3)), ValueError, "t must be points on a line"),
+    ],
+)
+def test_bad_calls(call, error, message):
+    with pytest.raises(error, match=message):
+        call(KANLinear(3, 2))
+
+
+def test_only_splines_have_grids():
+    with pytest.raises(ValueError, match="basis must be B-splines for update_grid: got Chebyshev"):
+        KANLinear(3, 2, basis="chebyshev").update_grid(torch.rand(20, 3))
+    model = KAN([3, 2], layer="spline_mlp")
+    with pytest.raises(
+        ValueError, match="layer must have functions on its edges: got LinearSpline"
+    ):
+        model.update_grid(torch.rand(20, 3))
+
+
+def test_network_is_its_layers_in_order():
+    model = KAN([3, 4, 2], grid_size=3, norm="layer")
+    x = torch.rand(6, 3)
+    h = x
+    for layer, (inner, outer) in zip(model.layers, itertools.pairwise([3, 4, 2]), strict=True):
+        assert (layer.in_features, layer.out_features) == (inner, outer)
+        h = layer(h)
+    assert torch.equal(model(x), h)
