@@ -1,9 +1,17 @@
+from .convnet import ConvNet as ConvNet
+from .language import GPT as GPT
+from .language import LSTMLanguageModel as LSTMLanguageModel
 from .mil import AttentionMIL as AttentionMIL
 from .mil import BagClassifier as BagClassifier
 from .mil import MaxPooling as MaxPooling
 from .mil import MeanPooling as MeanPooling
 from .mil import lenet_embedding as lenet_embedding
 from .mlp import MLP as MLP
+from .next_element import NextElementGRU as NextElementGRU
+from .positional import apply_rotary as apply_rotary
+from .positional import rotary_angles as rotary_angles
+from .positional import rotary_frequencies as rotary_frequencies
+from .positional import sincos_positions as sincos_positions
 from .recurrent import LSTMClassifier as LSTMClassifier
 from .tabular import Baseline as Baseline
 from .tabular import TabularModel as TabularModel

@@ -2,8 +2,13 @@ from . import synthetic as synthetic
 from .containers import Bags as Bags
 from .containers import Images as Images
 from .containers import Table as Table
+from .corpora import SentencePairs as SentencePairs
+from .corpora import Text as Text
 from .csv_table import read_table as read_table
 from .load import data_path as data_path
 from .load import dataset_names as dataset_names
 from .load import load as load
+from .mazes import Maze as Maze
+from .mazes import load_maze as load_maze
+from .mazes import read_maze as read_maze
 from .registry import DATASETS as DATASETS

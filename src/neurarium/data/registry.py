@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import medium, mil, mnist, uci
+from . import medium, mil, mnist, text, uci
 from .entry import Dataset
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
-    for dataset in (*uci.DATASETS, *medium.DATASETS, *mil.DATASETS, *mnist.DATASETS)
+    for dataset in (*uci.DATASETS, *medium.DATASETS, *mil.DATASETS, *mnist.DATASETS, *text.DATASETS)
 }

@@ -1,6 +1,16 @@
 from .bit_patterns import BitPatternBags as BitPatternBags
 from .bit_patterns import bit_pattern_bags as bit_pattern_bags
+from .captioned_digits import CaptionedDigits as CaptionedDigits
+from .captioned_digits import captioned_digits as captioned_digits
+from .captioned_digits import digit_captions as digit_captions
+from .captioned_digits import digit_terciles as digit_terciles
+from .digit_scenes import DigitScenes as DigitScenes
+from .digit_scenes import digit_scenes as digit_scenes
+from .digit_scenes import stroke_terciles as stroke_terciles
 from .image_bags import ImageBags as ImageBags
 from .image_bags import mnist_bags as mnist_bags
 from .latch import LatchSequences as LatchSequences
 from .latch import latch_sequences as latch_sequences
+from .scene_captions import encode_captions as encode_captions
+from .scene_captions import scene_captions as scene_captions
+from .scene_captions import scene_prompts as scene_prompts
