@@ -103,7 +103,8 @@ LIQUID_STATE_MACHINE = System(
     exports={
         "neurarium.spiking.reservoir": ("LiquidStateMachine", "ResistiveMemory", "SpikingRNN"),
         "neurarium.spiking.coding": ("poisson_spikes", "events_from_images", "events_from_audio"),
-        "neurarium.memory.contrastive": ("info_nce", "TwoTower"),
+        "neurarium.memory.contrastive_objectives": ("info_nce",),
+        "neurarium.memory.contrastive_towers": ("TwoTower",),
     },
     provenance=Provenance(
         authors=("Ning Lin", "Shaocong Wang", "Yi Li", "others"),

@@ -46,12 +46,23 @@ class Export:
 
 
 def built_exports() -> Iterator[Export]:
-    """Every export that exists: all names of a built system, some of a planned one."""
+    """Every export that exists: all names of a built system, some of a planned one.
+
+    What two systems export needs a case in one of their rows only.
+    """
+    cases = {
+        (module, name): system.battery[name]
+        for system in catalog.SYSTEMS
+        for module, names in system.exports.items()
+        for name in names
+        if name in system.battery
+    }
     for system in catalog.SYSTEMS:
         planned = catalog.state(system) == "planned"
         for module, names in system.exports.items():
             for name in names if _exists(module) else ():
-                export = Export(system.slug, module, name, system.battery.get(name))
+                case = system.battery.get(name, cases.get((module, name)))
+                export = Export(system.slug, module, name, case)
                 if not planned or _has(export):
                     yield export
 
