@@ -68,8 +68,8 @@ def run_cell(cell: Cell, config: Config, context: Context) -> Result:
     optimizer = adamw(model, lr, config.weight_decay)
     losses: list[float] = []
     found: list[float] = []
-    ends = np.linspace(0, num_steps, config.num_validations + 1).round().astype(int)[1:]
-    for end in ends:
+    ends = np.unique(np.linspace(0, num_steps, config.num_validations + 1).round().astype(int))
+    for end in ends[1:]:
         losses += train(model, batches, int(end) - len(losses), optimizer)
         found.append(bits_per_byte(model, corpus.test))
         context.progress(end / num_steps, bpb=found[-1])
@@ -88,7 +88,7 @@ def run_cell(cell: Cell, config: Config, context: Context) -> Result:
         metrics |= numbers
     curves = {
         "loss": [x / math.log(2) for x in _smoothed(losses)],
-        "step": [float(x) for x in ends],
+        "step": [float(x) for x in ends[1:]],
         "validation": found,
     }
     return Result(metrics, curves, arrays)
