@@ -82,6 +82,7 @@ BUILT = (
     "dynamical-intelligence",
     "multitasking-hebbian",
     "txt2img-mhn",
+    "neural-memory-synthetic-gradients",
 )
 each = pytest.mark.parametrize("system", catalog.SYSTEMS, ids=lambda system: system.slug)
 

@@ -1,4 +1,6 @@
 from .convnet import ConvNet as ConvNet
+from .episodic import ReadingLSTM as ReadingLSTM
+from .episodic import SequenceLSTM as SequenceLSTM
 from .language import GPT as GPT
 from .language import LSTMLanguageModel as LSTMLanguageModel
 from .mil import AttentionMIL as AttentionMIL

@@ -41,6 +41,9 @@ from .hopular_loss import score_targets as score_targets
 from .large_store import LargeMemory as LargeMemory
 from .large_store import TopPatterns as TopPatterns
 from .linear_attention import causal_linear_attention as causal_linear_attention
+from .memory_network import NeuralMemoryCell as NeuralMemoryCell
+from .memory_network import NeuralMemoryNetwork as NeuralMemoryNetwork
+from .memory_network import NeuralMemoryState as NeuralMemoryState
 from .multitasking import MultitaskingHopfield as MultitaskingHopfield
 from .multitasking_states import mixture_states as mixture_states
 from .neuron_analysis import activation_density as activation_density
@@ -69,6 +72,10 @@ from .swarm_arena import Arena as Arena
 from .swarm_motion import oja_update as oja_update
 from .swarm_motion import reward_motion as reward_motion
 from .swarm_motion import somatic_motion as somatic_motion
+from .synthetic_gradients import SyntheticGradient as SyntheticGradient
+from .synthetic_gradients_trainer import SyntheticGradientStep as SyntheticGradientStep
+from .synthetic_gradients_trainer import SyntheticGradientTrainer as SyntheticGradientTrainer
+from .synthetic_gradients_trainer import step_together as step_together
 from .txt2img import Txt2ImgMHN as Txt2ImgMHN
 from .txt2img_association import HopfieldSelfAssociation as HopfieldSelfAssociation
 from .txt2img_block import PrototypeBlock as PrototypeBlock

@@ -7,6 +7,10 @@ from .captioned_digits import digit_terciles as digit_terciles
 from .digit_scenes import DigitScenes as DigitScenes
 from .digit_scenes import digit_scenes as digit_scenes
 from .digit_scenes import stroke_terciles as stroke_terciles
+from .episodes import Episodes as Episodes
+from .episodes import few_shot_episodes as few_shot_episodes
+from .episodes import presentations as presentations
+from .episodes import sinusoid_episodes as sinusoid_episodes
 from .image_bags import ImageBags as ImageBags
 from .image_bags import mnist_bags as mnist_bags
 from .latch import LatchSequences as LatchSequences
