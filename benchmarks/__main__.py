@@ -1,4 +1,7 @@
-"""``python -m benchmarks [family …]``: run every benchmark file, one after the other."""
+"""``python -m benchmarks [family …]``: run benchmark files, one after the other.
+
+Without a name all but those that take long.
+"""
 
 import importlib
 import pkgutil
@@ -6,8 +9,10 @@ import sys
 
 import benchmarks
 
-NOT_FAMILIES = {"__main__", "timing"}
-families = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in NOT_FAMILIES]
+NOT_FAMILIES = {"__main__", "timing", "allocations"}
+LONG = {"estimators_hopular_accuracy"}
+names = [module.name for module in pkgutil.iter_modules(benchmarks.__path__)]
+families = [name for name in names if name not in NOT_FAMILIES | LONG]
 for family in sys.argv[1:] or families:
     print(f"== {family}", flush=True)
     importlib.import_module(f"benchmarks.{family}").main()
