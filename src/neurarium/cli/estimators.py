@@ -12,7 +12,10 @@ from typing import Any
 TASKS = ("classification", "regression")
 
 # name → classifier and regressor in neurarium.estimators
-_NAMES = {"hopular": ("HopularClassifier", "HopularRegressor")}
+_NAMES = {
+    "hopular": ("HopularClassifier", "HopularRegressor"),
+    "kan": ("KANClassifier", "KANRegressor"),
+}
 
 # parameters whose Python values have no word for them; --categorical names columns instead
 _PYTHON_ONLY = ("categorical_features",)

@@ -27,7 +27,7 @@ class Fit:
     """Fit an estimator to the rows of a CSV file and save it.
 
     Args:
-        estimator: what to fit: hopular.
+        estimator: what to fit: hopular or kan.
         data: a CSV file with a header line, plain or gzipped; an empty cell is a missing value.
         target: the column to predict; rows without it are left out.
         out: the folder to save to; a model that is there is replaced.

@@ -23,6 +23,7 @@ COMMANDS = {
     "data": ("data", "list the datasets, fetch one, say where it lies"),
     "fit": ("fit", "fit an estimator to a CSV file and save it"),
     "predict": ("predict", "predict the rows of a CSV file with a saved estimator"),
+    "assess": ("assess", "say whether a KAN pays on the rows of a CSV file, by a fair comparison"),
 }
 
 

@@ -1,0 +1,136 @@
+"""Equal budgets: the widths with which an arm spends as much as another one.
+
+Networks have two hidden layers. They are equally wide as far as that fits; then the second one is
+set so that the whole comes within 2 % of the budget, also where a unit of the first costs much.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from neurarium.cost import count_parameters
+
+from .arms import ARMS, Arm
+
+TOLERANCE = 0.02
+MAX_WIDTH = 1 << 16
+NARROWEST = 0.75
+"""Of the equal width, which the first layer may have so that the budget is met."""
+
+Widths = tuple[int, int]
+Cost = Callable[[tuple[int, ...]], float]
+
+
+def widths_near(cost: Cost, budget: float, in_features: int, out_features: int) -> Widths:
+    """Two hidden widths that spend a budget, as equal as they can be.
+
+    Args:
+        cost: of a network by its widths from input to output; it grows with every width.
+        budget: what is to be spent.
+        in_features: width of the input.
+        out_features: width of the output.
+
+    Raises:
+        ValueError: one unit in each layer already costs more than the budget and its tolerance.
+
+    Example:
+        >>> weights = lambda sizes: sum(a * b for a, b in zip(sizes, sizes[1:]))
+        >>> widths_near(weights, 1000, 5, 1)
+        (27, 31)
+    """
+
+    def spent(first: int, second: int) -> float:
+        return cost((in_features, first, second, out_features)) / budget
+
+    if spent(1, 1) > 1 + TOLERANCE:
+        raise ValueError(
+            f"budget must allow one unit in each hidden layer, {spent(1, 1) * budget:g}: "
+            f"got {budget:g}"
+        )
+    both = _largest(lambda width: spent(width, width) <= 1)
+    found: list[tuple[float, Widths]] = []
+    for first in range(both, math.ceil(NARROWEST * both) - 1, -1):
+        below = _largest(lambda width, first=first: spent(first, width) <= 1)  # type: ignore[misc]
+        for second in (below, below + 1):
+            found.append((abs(spent(first, second) - 1), (first, second)))
+        if min(found)[0] <= TOLERANCE / 2:
+            break
+    return min(found)[1]
+
+
+def _largest(fits: Callable[[int], bool]) -> int:
+    """The largest width that fits, at least 1."""
+    low, high = 1, 2
+    while high < MAX_WIDTH and fits(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def sizes_for(
+    arm: str,
+    budget: str,
+    parameters: int,
+    in_features: int,
+    out_features: int,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[int, ...]:
+    """Widths of an arm under a budget, from input to output.
+
+    Args:
+        arm: name in ``ARMS``.
+        budget: ``"parameters"`` and ``"seconds"``: so many parameters; ``"flops"``: as many FLOPs
+            as the MLP with so many parameters, by the formulas that KANbeFair publishes;
+            ``"structure"``: the widths of the KAN with so many parameters.
+        parameters: trainable values.
+        in_features: width of the input.
+        out_features: width of the output.
+        settings: of the arm; its defaults if not given.
+
+    Example:
+        >>> sizes_for("mlp", "parameters", 5000, 2, 1), sizes_for("kan", "parameters", 5000, 2, 1)
+        ((2, 68, 69, 1), (2, 20, 22, 1))
+        >>> sizes_for("mlp", "structure", 5000, 2, 1), sizes_for("kan", "flops", 5000, 2, 1)
+        ((2, 20, 22, 1), (2, 4, 7, 1))
+    """
+    chosen, settings = ARMS[arm], settings or ARMS[arm].defaults()
+    if budget == "structure":
+        return sizes_for("kan", "parameters", parameters, in_features, out_features)
+    if budget == "flops":
+        plain = ARMS["mlp"]
+        mlp = sizes_for("mlp", "parameters", parameters, in_features, out_features)
+        limit = plain.total_flops(mlp, plain.defaults())
+        smallest = chosen.total_flops((in_features, 1, 1, out_features), settings)
+        cost: Cost = lambda sizes: chosen.total_flops(sizes, settings)  # noqa: E731
+        widths = widths_near(cost, max(limit, smallest), in_features, out_features)
+    else:
+        cost = parameter_cost(chosen, settings)
+        widths = widths_near(cost, parameters, in_features, out_features)
+    return (in_features, *widths, out_features)
+
+
+def parameter_cost(arm: Arm, settings: Mapping[str, Any]) -> Cost:
+    """Trainable values by widths.
+
+    A layer of any arm has a · in · out + b · in + c · out + d of them; four small layers tell.
+    """
+    a, b, c, d = _layer_coefficients(arm, settings)
+
+    def cost(sizes: tuple[int, ...]) -> float:
+        pairs = itertools.pairwise(sizes)
+        return sum(a * i * o + b * i + c * o + d for i, o in pairs)
+
+    return cost
+
+
+def _layer_coefficients(arm: Arm, settings: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    own = arm.own(settings)
+    n = {(i, o): count_parameters(arm.build((i, o), **own)) for i in (1, 2) for o in (1, 2)}
+    a = n[2, 2] - n[2, 1] - n[1, 2] + n[1, 1]
+    b, c = n[2, 1] - n[1, 1] - a, n[1, 2] - n[1, 1] - a
+    return a, b, c, n[1, 1] - a - b - c
