@@ -1,0 +1,299 @@
+"""Learnable attention: what its maps must satisfy, sharing, masks, chunks, every basis."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.autograd import gradcheck, gradgradcheck
+from torch.testing import assert_close
+
+from neurarium.baselines import Attention
+from neurarium.neurons import (
+    BASES,
+    AttentionOperator,
+    Fourier,
+    KArAt,
+    KolmogorovArnoldAttention,
+    Rational,
+    Wavelet,
+    karat_vit,
+)
+from neurarium.neurons import kan_attention_rows as rows_module
+from neurarium.neurons.kan_attention_fourier import ScoreFourier
+
+
+def double(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def operator_of(*args, **kwargs):
+    return AttentionOperator(*args, dtype=torch.float64, **kwargs)
+
+
+def heads(batch=2, num_heads=2, tokens=5, width=3):
+    return [double(batch, num_heads, tokens, width, seed=s).requires_grad_() for s in range(3)]
+
+
+def test_linear_units_are_one_matrix():
+    operator = operator_of(2, 6, rank=3, base="identity")
+    torch.nn.init.zeros_(operator.coefficients)
+    scores = double(3, 2, 4, 6)
+    matrix = operator.back @ torch.ones(3, 6, dtype=torch.float64)  # W J
+    assert_close(operator(scores), torch.einsum("hnq,bhlq->bhln", matrix, scores))
+
+
+def test_the_unchanged_map_is_an_operator():
+    operator = operator_of(2, 5, rank=5, base="identity", edge_scale=True)
+    with torch.no_grad():
+        operator.coefficients.zero_()
+        operator.scale.copy_(torch.eye(5))
+        operator.back.copy_(torch.eye(5))
+    scores = double(3, 2, 5, 5)
+    assert_close(operator(scores), scores)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    st.integers(1, 6), st.sampled_from(["fourier", "mexican_hat", "rational"]), st.integers(0, 9)
+)
+def test_rank(rank, basis, seed):
+    torch.manual_seed(seed)
+    operator = operator_of(2, 8, rank=rank, basis=basis)
+    sizes = torch.linalg.svdvals(operator(double(2, 2, 8, 8, seed=seed)))
+    assert (sizes[..., rank:] < 1e-10 * sizes[..., :1]).all()
+
+
+def test_fourier_units_are_periodic_and_a_base_is_not():
+    scores = double(2, 2, 4, 6)
+    operator = operator_of(2, 6, rank=3)
+    assert_close(operator(scores + 2 * torch.pi), operator(scores))
+    operator = operator_of(2, 6, rank=3, base="silu")
+    assert (operator(scores + 2 * torch.pi) - operator(scores)).abs().max() > 0.1
+
+
+def test_rows_move_with_queries_and_keys_only_with_their_functions():
+    operator = operator_of(1, 6, rank=3)
+    scores = double(2, 1, 5, 6)
+    out = operator(scores)
+    queries, keys = torch.tensor([3, 1, 4, 0, 2]), torch.tensor([5, 2, 0, 1, 4, 3])
+    assert_close(operator(scores[:, :, queries]), out[:, :, queries])
+    assert (operator(scores[..., keys]) - out[..., keys]).abs().max() > 0.1
+    moved = copy.deepcopy(operator)
+    with torch.no_grad():
+        moved.coefficients.copy_(operator.coefficients[..., keys])
+        moved.back.copy_(operator.back[:, keys])
+    assert_close(moved(scores[..., keys]), out[..., keys])
+
+
+@pytest.mark.parametrize("basis", ["fourier", "rational", "morlet", "bspline"])
+@pytest.mark.parametrize("base", [None, "silu"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients(basis, base, masked):
+    torch.manual_seed(0)
+    operator = operator_of(2, 3, rank=2, basis=basis, base=base)
+    query, key, value = heads(tokens=3)
+    mask = torch.tensor([[True, True, True], [True, False, True]]) if masked else None
+    parameters = dict(operator.named_parameters())
+
+    def call(query, key, value, *values):
+        named = dict(zip(parameters, values, strict=True))
+        return torch.func.functional_call(
+            Face(operator), prefixed(named), (query, key, value, mask)
+        )
+
+    leaves = [
+        query,
+        key,
+        value,
+        *(p.detach().clone().requires_grad_() for p in parameters.values()),
+    ]
+    assert gradcheck(call, leaves, atol=1e-4, fast_mode=masked)
+    assert gradgradcheck(call, leaves, atol=1e-4, fast_mode=True)
+
+
+class Face(torch.nn.Module):
+    """The cheap order as a forward."""
+
+    def __init__(self, operator):
+        super().__init__()
+        self.operator = operator
+
+    def forward(self, query, key, value, mask):
+        return self.operator.attend(query, key, value, mask=mask)
+
+
+def prefixed(named):
+    return {f"operator.{name}": value for name, value in named.items()}
+
+
+@pytest.mark.parametrize("basis", [*BASES])
+def test_every_basis_in_the_cheap_order(basis):
+    torch.manual_seed(0)
+    operator = operator_of(2, 5, rank=2, basis=basis, base="silu", edge_scale=True)
+    query, key, value = heads()
+    found = []
+    for out in (operator.attend(query, key, value), operator(query @ key.mT) @ value):
+        leaves = [query, key, value, *operator.parameters()]
+        found.append((out, *torch.autograd.grad(out.pow(2).sum(), leaves)))
+    assert_close(*found)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(1, 200))
+def test_chunks_change_nothing(size):
+    torch.manual_seed(1)
+    operator = operator_of(2, 5, rank=2, base="silu")
+    query, key, value = heads(batch=3)
+    mask = torch.rand(3, 5) > 0.3
+    leaves, found = [query, key, value, *operator.parameters()], []
+    whole = rows_module.CHUNK
+    for chunk in (whole, size):
+        rows_module.CHUNK = chunk
+        try:
+            out = operator.attend(query, key, value, mask=mask)
+            found.append((out, *torch.autograd.grad(out.pow(2).sum(), leaves)))
+        finally:
+            rows_module.CHUNK = whole
+    assert_close(*found, rtol=1e-10, atol=1e-12)
+
+
+def test_nothing_as_large_as_a_map_is_kept():
+    layer = KolmogorovArnoldAttention(8, 2, num_tokens=50, rank=3)
+    x = torch.randn(4, 50, 8, requires_grad=True)
+    kept = {}
+
+    def pack(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.numel()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        layer(x)
+    assert max(kept.values()) < 4 * 2 * 50 * 50 / 2
+
+
+def test_masked_tokens_leave_no_trace():
+    torch.manual_seed(0)
+    layer = KolmogorovArnoldAttention(8, 2, num_tokens=5, rank=3, base="silu", dtype=torch.float64)
+    x, mask = double(2, 5, 8), torch.tensor([[True] * 5, [True, False, True, True, False]])
+    out = layer(x, mask=mask)
+    changed = torch.where(mask[..., None], x, 9.0)
+    assert_close(layer(changed, mask=mask)[mask], out[mask])
+    assert_close(out[0], layer(x)[0])
+    by_square = layer(x, attn_mask=mask[:, None, :].expand(2, 5, 5))
+    assert_close(by_square, out)
+    assert_close(layer(x, mask=torch.zeros_like(mask)), layer.out.bias.expand_as(x))
+
+
+@pytest.mark.parametrize("normalize", [None, "l1", "softmax"])
+def test_causal(normalize):
+    torch.manual_seed(0)
+    layer = KolmogorovArnoldAttention(
+        8, 2, num_tokens=5, rank=3, normalize=normalize, dtype=torch.float64
+    )
+    causal, x = torch.ones(5, 5).tril().bool(), double(2, 5, 8)
+    out, maps = layer(x, attn_mask=causal, return_attention=True)
+    assert maps.triu(1).count_nonzero() == 0
+    x[:, 3:] = 7
+    assert_close(layer(x, attn_mask=causal)[:, :3], out[:, :3])
+    rows = maps.abs().sum(-1)
+    if normalize:
+        assert_close(rows, torch.ones_like(rows))
+    if normalize == "softmax":
+        nothing = layer(x, attn_mask=torch.zeros(5, 5, dtype=torch.bool), return_attention=True)[1]
+        assert nothing.count_nonzero() == 0
+
+
+def test_starts():
+    torch.manual_seed(0)
+    scores = double(4, 2, 50, 100) * 2
+    for basis in ("fourier", "mexican_hat", "rational"):
+        operator = operator_of(2, 100, rank=12, basis=basis)
+        maps = operator(scores)
+        assert 0.1 < maps.var() < 10, basis  # of unit order
+    operator = operator_of(2, 100, rank=12, init="paper", grid_size=3)
+    assert operator.coefficients.std().item() == pytest.approx(1, abs=0.03)
+    assert operator(scores).var().item() == pytest.approx(300, rel=0.3)  # N G
+
+
+def test_universal_is_one_set_whose_gradient_is_the_sum():
+    sizes = {"embed_dim": 8, "num_layers": 3, "num_heads": 2, "rank": 3, "grid_size": 2}
+    shared = KArAt(8, 4, 3, mode="universal", **sizes, dtype=torch.float64)
+    own = KArAt(8, 4, 3, **sizes, dtype=torch.float64)
+    own.load_state_dict(shared.state_dict())  # every block with a copy
+
+    def of_operator(model):
+        return sum(p.numel() for name, p in model.named_parameters() if ".operator." in name)
+
+    assert of_operator(shared) == 2 * (2 * 2 + 1) * 3 * 5
+    assert of_operator(own) == 3 * of_operator(shared)
+    images = double(4, 3, 8, 8)
+    for model in (shared, own):
+        model(images).pow(2).sum().backward()
+    operators = [block.attention.operator for block in own.blocks]
+    (one,) = {id(b.attention.operator): b.attention.operator for b in shared.blocks}.values()
+    for name, parameter in one.named_parameters():
+        total = sum(operator.get_parameter(name).grad for operator in operators)
+        assert_close(parameter.grad, total)
+
+
+def test_published_parameter_counts():
+    """Ours are (2G + 1) of the published (2G + 3) r N; with scales (2G + 2)."""
+
+    def count(model):
+        return sum(p.numel() for p in model.parameters())
+
+    plain = count(karat_vit("tiny", device="meta", basis="fourier", rank=1, grid_size=1))
+    plain -= 36 * 3 * 197
+    assert plain / 1e6 == pytest.approx(5.53, abs=0.2)  # theirs counts 100 classes
+    added = count(karat_vit("tiny", device="meta")) - plain
+    assert added == 36 * 7 * 12 * 197
+    assert added / 0.76e6 == pytest.approx(7 / 9, abs=0.01)
+    scaled = count(karat_vit("tiny", device="meta", edge_scale=True)) - plain
+    assert scaled - added == 36 * 12 * 197
+
+
+def test_the_softmax_arm_is_torchs():
+    layer, x = Attention(12, 3).double(), double(2, 5, 12)
+    q, k, v = (p.unflatten(-1, (3, 4)).transpose(1, 2) for p in layer.qkv(x).chunk(3, -1))
+    read = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    assert_close(layer(x), layer.out(read.transpose(1, 2).flatten(2)))
+
+
+def test_bases_and_their_sizes():
+    assert isinstance(AttentionOperator(2, 5, rank=2).basis, ScoreFourier)
+    assert AttentionOperator(2, 5, rank=2).coefficients.shape == (2, 6, 2, 5)
+    assert AttentionOperator(2, 5, rank=2, basis="dog").coefficients.shape == (2, 1, 2, 5)
+    operator = AttentionOperator(2, 5, rank=2, basis="rational", degree=3)
+    assert isinstance(operator.basis, Rational)
+    assert operator.coefficients.shape == (2, 4, 2, 5)
+    given_basis = Wavelet(10, grid_size=4)
+    assert AttentionOperator(2, 5, rank=2, basis=given_basis).basis is given_basis
+    with pytest.raises(ValueError, match="basis must have 10 features: got one of 4"):
+        AttentionOperator(2, 5, rank=2, basis=Fourier(4))
+    with pytest.raises(ValueError, match="grid_size must not be given beside a basis: got 3"):
+        AttentionOperator(2, 5, rank=2, basis=given_basis, grid_size=3)
+
+
+def test_refused():
+    with pytest.raises(ValueError, match="rank must be at most num_tokens: got 12 and 5"):
+        AttentionOperator(2, 5)
+    with pytest.raises(ValueError, match="grid_size must be at least 1: got 0"):
+        AttentionOperator(2, 5, rank=2, grid_size=0)
+    layer = KolmogorovArnoldAttention(8, 2, num_tokens=5, rank=2)
+    x = torch.randn(2, 5, 8)
+    with pytest.raises(ValueError, match="x must have num_tokens=5 tokens: got 4; its functions"):
+        layer(x[:, :4])
+    with pytest.raises(TypeError, match=r"attn_mask must be a bool tensor.*got torch\.float32"):
+        layer(x, attn_mask=torch.zeros(5, 5))
+    with pytest.raises(ValueError, match=r"mask must have shape \[2, 5\]: got \[5\]"):
+        layer(x, mask=torch.ones(5, dtype=torch.bool))
+    with pytest.raises(ValueError, match="operator must have num_heads=4: got one of 2"):
+        KolmogorovArnoldAttention(8, 4, operator=layer.operator)
+    with pytest.raises(ValueError, match="operator must have num_tokens=7: got one of 5"):
+        KolmogorovArnoldAttention(8, 2, num_tokens=7, operator=layer.operator)
+    with pytest.raises(ValueError, match=r"scores must be \(B, 2, L, 5\): got shape \[2, 3"):
+        layer.operator(torch.randn(2, 3, 5, 5))
+    with pytest.raises(ValueError, match="size must be one of tiny, small, base: got 'huge'"):
+        karat_vit("huge")
