@@ -38,6 +38,7 @@ BASES = Registry(
         "gram": "neurarium.neurons.polynomials:Gram",
         "fourier": "neurarium.neurons.fourier:Fourier",
         "relu": "neurarium.neurons.relu_window:ReLUWindow",
+        "rational": "neurarium.neurons.rational_basis:Rational",
         **{kind: ("neurarium.neurons.wavelet:Wavelet", {"kind": kind}) for kind in WAVELETS},
     },
 )

@@ -27,7 +27,11 @@ KAN_LAYERS = Registry(
     "KAN_LAYERS",
     {
         **{name: ("neurarium.neurons.kan_linear:KANLinear", {"basis": name}) for name in BASES},
+        "selectable": "neurarium.neurons.selectable:SelectableKANLinear",
+        "af": "neurarium.neurons.windows:AFKANLinear",
+        "relu_kan": "neurarium.neurons.windows:ReLUKANLinear",
         "spline_mlp": "neurarium.neurons.spline_mlp:LinearSpline",
+        "grkan": "neurarium.neurons.grkan:GRKANLinear",
         "spline_first_mlp": ("neurarium.neurons.spline_mlp:LinearSpline", {"spline_first": True}),
     },
 )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from neurarium.memory.arguments import require_count
-from neurarium.neurons.basis import Basis
+from neurarium.neurons.basis import Basis, Linearized
 from neurarium.neurons.bspline import require_range
 
 
@@ -71,7 +71,35 @@ class ReLUWindow(Basis):
 
     def expand(self, x: Tensor) -> Tensor:
         """(F, N) → (g + k, F, N)."""
-        scale = 4 / ((self.order + 1) * self.step) ** 2
-        rising = torch.relu(x - self.low.mT[:, :, None])
-        falling = torch.relu(self.high.mT[:, :, None] - x)
-        return (scale * rising * falling).square()
+        rising, falling = self._factors(x)
+        return (rising * falling).square().mul(self._scale() ** 2)
+
+    def fill(self, x: Tensor, out: Tensor) -> None:
+        """:meth:`expand` into ``out``."""
+        torch.sub(x, self.low.mT[:, :, None], out=out)
+        out.relu_().mul_((self.high.mT[:, :, None] - x).relu_().mul_(self._scale())).square_()
+
+    def linearize(self, x: Tensor) -> Linearized:
+        """B = r² u² v², so ∂B/∂u = 2 r² u v · v and ∂B/∂v = 2 r² u v · u, 0 where u or v is."""
+        rising, falling = (factor.detach() for factor in self._factors(x))
+        product = rising * falling
+        values = product.square().mul_(self._scale() ** 2)
+
+        def pullback(gradient: Tensor) -> tuple[Tensor, ...]:
+            slope = product.mul(gradient).mul_(2 * self._scale() ** 2)
+            by_low, by_high = slope * falling, slope.mul_(rising)
+            found = [(by_low - by_high).sum(0)]
+            if self.low.requires_grad:
+                found.append(by_low.sum(-1).mT.neg())
+            if self.high.requires_grad:
+                found.append(by_high.sum(-1).mT)
+            return tuple(found)
+
+        return Linearized(values, pullback)
+
+    def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """relu(x − l) and relu(h − x)."""
+        return torch.relu(x - self.low.mT[:, :, None]), torch.relu(self.high.mT[:, :, None] - x)
+
+    def _scale(self) -> float:
+        return 4 / ((self.order + 1) * self.step) ** 2

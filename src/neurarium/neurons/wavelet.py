@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from neurarium.memory.arguments import require_count
-from neurarium.neurons.basis import Basis
+from neurarium.neurons.basis import Basis, Linearized
 from neurarium.neurons.bspline import require_range
 
 SHANNON_REACH = 2 * math.pi
@@ -18,7 +18,8 @@ MORLET_FREQUENCY = 5.0
 
 def mexican_hat(u: Tensor) -> Tensor:
     """Second derivative of a Gaussian, upright and of unit norm."""
-    return 2 / (math.sqrt(3) * math.pi**0.25) * (1 - u * u) * torch.exp(-u * u / 2)
+    squared = u * u
+    return 2 / (math.sqrt(3) * math.pi**0.25) * (1 - squared) * torch.exp(squared * -0.5)
 
 
 def morlet(u: Tensor) -> Tensor:
@@ -54,6 +55,15 @@ WAVELETS: dict[str, Callable[[Tensor], Tensor]] = {
     "meyer": meyer,
     "shannon": shannon,
 }
+
+GAUSSIAN_SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
+    "mexican_hat": lambda u: 2 / (math.sqrt(3) * math.pi**0.25) * (u * u - 3) * u,
+    "morlet": lambda u: (
+        -MORLET_FREQUENCY * torch.sin(MORLET_FREQUENCY * u) - u * torch.cos(MORLET_FREQUENCY * u)
+    ),
+    "dog": lambda u: 1 - u * u,
+}
+"""ψ'(u) e^(u²/2) of the wavelets under a Gaussian."""
 
 
 class Wavelet(Basis):
@@ -129,3 +139,22 @@ class Wavelet(Basis):
         """(F, N) → (K, F, N)."""
         u = (x - self.translation.mT[:, :, None]) / self.scale.mT[:, :, None]
         return WAVELETS[self.kind](u)
+
+    def linearize(self, x: Tensor) -> Linearized:
+        """Through u = (x − τ)/s in closed form, for wavelets under a Gaussian."""
+        if self.kind not in GAUSSIAN_SLOPES:
+            return super().linearize(x)
+        scale = self.scale.detach().mT[:, :, None]
+        u = (x - self.translation.detach().mT[:, :, None]).div_(scale)
+
+        def pullback(gradient: Tensor) -> tuple[Tensor, ...]:
+            slope = GAUSSIAN_SLOPES[self.kind](u).mul_(torch.exp(u.square().mul_(-0.5)))
+            by_place = slope.mul_(gradient).div_(scale)
+            found = [by_place.sum(0)]
+            if self.translation.requires_grad:
+                found.append(by_place.sum(-1).mT.neg())
+            if self.scale.requires_grad:
+                found.append(torch.linalg.vecdot(by_place, u).mT.neg())
+            return tuple(found)
+
+        return Linearized(WAVELETS[self.kind](u), pullback)

@@ -1,0 +1,344 @@
+r"""AF-KAN: windows made of any activation, squeezed to one number an input; and ReLU-KAN.
+
+Ta & Tran, "AF-KAN: Activation Function-Based Kolmogorov-Arnold Networks for Efficient
+Representation Learning" (https://arxiv.org/abs/2503.06112), generalising ReLU-KAN
+(https://arxiv.org/abs/2406.02075), whose windows are
+:class:`~neurarium.neurons.relu_window.ReLUWindow`. The windows of one input cost a layer as many
+weights as there are windows; AF-KAN reduces them to one number first, so that it has about as many
+weights as a linear layer.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from neurarium.memory.arguments import require_count
+from neurarium.neurons.basis import require_points
+from neurarium.neurons.kan_linear import KANLinear, RowBatchNorm
+from neurarium.neurons.window_functions import COMBINATIONS, WINDOW_ACTIVATIONS
+from neurarium.neurons.window_sums import WindowKind, window_sums, window_values
+
+REDUCTIONS = ("global", "spatial", "multistep")
+FEATURE_NORMS = ("sample", "batch", "running", None)
+NORMS = ("layer", "batch", None)
+KERNEL_SIZE = 3
+
+
+class AFKANLinear(nn.Module):
+    r"""A layer of activation windows with about as many weights as ``nn.Linear``.
+
+    `AF-KAN <https://arxiv.org/abs/2503.06112>`_: with K = g + k windows
+    :math:`z_{dj} = C(\varphi(x_d - l_j), \varphi(h_j - x_d))`, normalised to
+    :math:`\hat z = (z - \min z)/(\max z - \min z)`,
+
+    .. math:: y = W \varphi(\mathrm{norm}(r)), \qquad r_d = \sum_j a_{dj} \hat z_{dj}
+
+    =============  =============================================================================
+    reduction      a
+    =============  =============================================================================
+    ``global``     softmax over the *inputs* d of (w · ẑ_d + b)/T, the same for all windows
+    ``spatial``    softmax over the *windows* j of (ẑ convolved along the inputs, each window
+                   with a kernel of 3)/T
+    ``multistep``  r_d = w · ẑ_d + b, without attention
+    =============  =============================================================================
+
+    T is learned and not below 1. Ends l and h are learned and shared by all inputs. Combinations C
+    of u and v: ``quad1`` (uv)², ``quad2`` uv + u² + v², ``sum`` u + v, ``prod`` uv, ``sum_prod``
+    u + v + uv, ``cubic1`` (u + v)(u² + v²), ``cubic2`` (uv)³.
+
+    The released code takes min and max over the whole batch, so a prediction depends on its
+    neighbours, also at test time: that is ``feature_norm="batch"``. The default takes them over
+    each sample.
+
+    Args:
+        in_features: D, width of the input.
+        out_features: width of the output.
+        grid_size: g.
+        order: k, how many steps a window reaches beyond one.
+        activation: φ: ``softplus``, ``sigmoid``, ``silu``, ``relu``, ``leaky_relu``, ``elu``,
+            ``gelu``, ``selu`` or ``tanh``.
+        combine: C, one of the names above.
+        feature_norm: min and max over each ``"sample"``, over the ``"batch"``, over the batch in
+            training and ``"running"`` ones in evaluation; None: not normalised.
+        reduction: one of the names above.
+        norm: of what is reduced: ``"layer"``, ``"batch"`` or None.
+        trainable: whether the ends are learned.
+        momentum: weight of a new batch in running extremes.
+
+    Shapes:
+        - x: (…, in_features); output: (…, out_features)
+
+    Raises:
+        TypeError: for inputs that are not floating point, and sizes that are no whole numbers.
+        ValueError: for unknown names, sizes and shapes that do not fit, and a batch of one in
+            training with ``norm="batch"``.
+
+    Example:
+        >>> layer = AFKANLinear(784, 64)
+        >>> layer(torch.rand(5, 784)).shape
+        torch.Size([5, 64])
+        >>> sum(p.numel() for p in layer.parameters())  # 784 · 64 + 2 · 784 + 2 · 6 + 7 + 1
+        51764
+    """
+
+    lowest: Tensor
+    highest: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        grid_size: int = 3,
+        order: int = 3,
+        activation: str = "silu",
+        combine: str = "quad1",
+        feature_norm: str | None = "sample",
+        reduction: str = "global",
+        norm: str | None = "layer",
+        trainable: bool = True,
+        momentum: float = 0.1,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = {"in_features": in_features, "out_features": out_features}
+        for name, size in (sizes | {"grid_size": grid_size, "order": order}).items():
+            require_count(name, size)
+        _require_one_of("activation", activation, WINDOW_ACTIVATIONS)
+        _require_one_of("combine", combine, COMBINATIONS)
+        _require_one_of("feature_norm", feature_norm, FEATURE_NORMS)
+        _require_one_of("reduction", reduction, REDUCTIONS)
+        _require_one_of("norm", norm, NORMS)
+        if not 0 < momentum <= 1:
+            raise ValueError(f"momentum must lie in (0, 1]: got {momentum}")
+        factory: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.in_features, self.out_features = in_features, out_features
+        self.grid_size, self.order, self.momentum = grid_size, order, momentum
+        self.activation, self.combine = activation, combine
+        self.feature_norm, self.reduction = feature_norm, reduction
+        windows = grid_size + order
+        self.low = nn.Parameter(torch.empty(windows, **factory), requires_grad=trainable)
+        self.high = nn.Parameter(torch.empty(windows, **factory), requires_grad=trainable)
+        self.scorer: nn.Linear | nn.Conv1d
+        if reduction == "spatial":
+            self.scorer = nn.Conv1d(
+                windows, windows, KERNEL_SIZE, padding=KERNEL_SIZE // 2, groups=windows, **factory
+            )
+        else:
+            self.scorer = nn.Linear(windows, 1, **factory)
+        self.temperature: nn.Parameter | None = None
+        if reduction != "multistep":
+            self.temperature = nn.Parameter(torch.empty((), **factory))
+        kinds = {"layer": nn.LayerNorm, "batch": RowBatchNorm}
+        self.norm: nn.Module | None = None if norm is None else kinds[norm](in_features, **factory)
+        self.weight = nn.Parameter(torch.empty(out_features, in_features, **factory))
+        if feature_norm == "running":
+            self.register_buffer("lowest", torch.empty((), **factory))
+            self.register_buffer("highest", torch.empty((), **factory))
+        self._has_warned = False
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Even windows, T = √D, weights as ``nn.Linear``."""
+        place = torch.arange(self.grid_size + self.order, device=self.low.device)
+        self.low.copy_((place - self.order) / self.grid_size)
+        self.high.copy_(self.low + (self.order + 1) / self.grid_size)
+        self.scorer.reset_parameters()
+        if self.temperature is not None:
+            self.temperature.fill_(math.sqrt(self.in_features))
+        if isinstance(self.norm, nn.LayerNorm | nn.BatchNorm1d):
+            self.norm.reset_parameters()
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.feature_norm == "running":
+            self.lowest.fill_(0)
+            self.highest.fill_(1)
+
+    def extra_repr(self) -> str:
+        """Sizes and names."""
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"grid_size={self.grid_size}, order={self.order}, activation={self.activation!r}, "
+            f"combine={self.combine!r}, feature_norm={self.feature_norm!r}, "
+            f"reduction={self.reduction!r}"
+        )
+
+    def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
+        """Windows, reduction, norm, activation, weights."""
+        rows = self._rows(x)
+        if self.training and isinstance(self.norm, nn.BatchNorm1d) and len(rows) < 2:
+            raise ValueError(
+                f"x must have at least 2 rows in training with norm='batch': got {len(rows)}"
+            )
+        self._warn_of_neighbours()
+        reduced = self._attended(rows) if self.reduction == "spatial" else self._summed(rows)
+        if self.norm is not None:
+            reduced = self.norm(reduced)
+        y = F.linear(self._kind.activation.value(reduced), self.weight)
+        return y.reshape(*x.shape[:-1], self.out_features)
+
+    def window_features(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch in K"]:
+        """All windows of all inputs, normalised: what is reduced."""
+        rows = self._rows(x)
+        values = window_values(rows, self.low, self.high, self._kind)
+        least, most = values.amin((-2, -1))[:, None], values.amax((-2, -1))[:, None]
+        shift, scale = self._affine(least, most)
+        return ((values - shift[..., None]) * scale[..., None]).reshape(*x.shape, -1)
+
+    def attention(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch in ..."]:
+        """Weights of the reduction: of the inputs (…, D), or of their windows (…, D, K)."""
+        if self.reduction == "multistep":
+            raise ValueError("reduction must be 'global' or 'spatial' for attention: got multistep")
+        features = self.window_features(x)
+        if self.reduction == "global":
+            return self._softmax(self.scorer(features)[..., 0])
+        rows = features.reshape(-1, *features.shape[-2:])
+        return self._softmax(self.scorer(rows.mT).mT).reshape(features.shape)
+
+    @property
+    def _kind(self) -> WindowKind:
+        return WindowKind(WINDOW_ACTIVATIONS[self.activation], COMBINATIONS[self.combine])
+
+    def _rows(self, x: Tensor) -> Tensor:
+        require_points(x, self.in_features)
+        if x.dtype != self.weight.dtype:
+            if not torch.is_autocast_enabled(x.device.type):
+                raise TypeError(f"x must be {self.weight.dtype} as the layer: got {x.dtype}")
+            x = x.to(self.weight.dtype)
+        return x.reshape(-1, self.in_features)
+
+    def _warn_of_neighbours(self) -> None:
+        if self.feature_norm == "batch" and not self.training and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                "feature_norm='batch' makes predictions depend on the other samples of the batch; "
+                "use 'sample' or 'running'",
+                stacklevel=3,
+            )
+
+    def _summed(self, rows: Tensor) -> Tensor:
+        """Global attention and multistep: both need sums over windows only."""
+        weight = self.scorer.weight[0]
+        sums = window_sums(rows, self.low, self.high, weight, self._kind)
+        shift, scale = self._affine(*self._extremes(rows, sums.lowest, sums.highest))
+        assert self.scorer.bias is not None
+        if self.temperature is None:  # multistep
+            return (sums.score - shift * weight.sum()) * scale + self.scorer.bias
+        # A softmax over inputs sees neither b nor the shift: b's gradient is exactly 0.
+        sharpness = scale / self.temperature.clamp_min(1) + 0 * self.scorer.bias
+        attention = (sums.score * sharpness).softmax(-1)
+        return (sums.total - shift * len(weight)) * (attention * scale)
+
+    def _attended(self, rows: Tensor) -> Tensor:
+        """Spatial attention: the convolution sees all windows of all inputs."""
+        features = self.window_features(rows).mT.contiguous()
+        scores = self.scorer(features)
+        assert self.temperature is not None
+        attention = (scores / self.temperature.clamp_min(1)).softmax(1)
+        return (features * attention).sum(1)
+
+    def _softmax(self, score: Tensor) -> Tensor:
+        assert self.temperature is not None
+        return (score / self.temperature.clamp_min(1)).softmax(-1)
+
+    def _extremes(self, rows: Tensor, lowest: Tensor, highest: Tensor) -> tuple[Tensor, Tensor]:
+        """Least and largest window of every row (N, 1), from the inputs that have them."""
+        if self.feature_norm is None:
+            return rows[:, :1], rows[:, :1]
+        ends = self.low, self.high, self._kind
+        least = window_values(rows.gather(1, lowest), *ends).amin(-1)
+        return least, window_values(rows.gather(1, highest), *ends).amax(-1)
+
+    def _affine(self, least: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
+        """ẑ = (z − shift) · scale. Published L2 normalisation before it cancels."""
+        if self.feature_norm is None:
+            return torch.zeros_like(least), torch.ones_like(least)
+        if self.feature_norm != "sample" and len(least):
+            least, most = least.amin().view(1, 1), most.amax().view(1, 1)
+        if self.feature_norm == "running":
+            if self.training:
+                self._remember(least, most)
+            else:
+                least, most = self.lowest.view(1, 1), self.highest.view(1, 1)
+        spread = most - least
+        return least, 1 / torch.where(spread > 0, spread, torch.ones_like(spread))
+
+    @torch.no_grad()
+    def _remember(self, least: Tensor, most: Tensor) -> None:
+        self.lowest.lerp_(least.detach().squeeze().to(self.lowest), self.momentum)
+        self.highest.lerp_(most.detach().squeeze().to(self.highest), self.momentum)
+
+
+class ReLUKANLinear(KANLinear):
+    r"""A layer of squared products of two ReLUs, one weight for each of an input's windows.
+
+    `ReLU-KAN <https://arxiv.org/abs/2406.02075>`_:
+
+    .. math:: y_o = b_o + \sum_{d, j} W_{odj}
+              \left[ r\, \mathrm{relu}(x_d - l_{dj})\, \mathrm{relu}(h_{dj} - x_d) \right]^2
+
+    with r = 4 g²/(k + 1)², so that a window begins with height 1; ends are learned for every input.
+
+    Args:
+        in_features: width of the input.
+        out_features: width of the output.
+        grid_size: g.
+        order: k, how many steps a window reaches beyond one.
+        grid_range: where windows lie.
+        norm: of the input: ``"layer"``, ``"batch"`` or None.
+        bias: b.
+
+    Shapes:
+        - x: (…, in_features); output: (…, out_features)
+
+    Raises:
+        TypeError: for inputs that are not floating point, and sizes that are no whole numbers.
+        ValueError: for names, sizes and shapes that do not fit.
+
+    Example:
+        >>> layer = ReLUKANLinear(4, 3, grid_size=5, order=3)
+        >>> layer(torch.rand(2, 7, 4)).shape, layer.coefficients.shape
+        (torch.Size([2, 7, 3]), torch.Size([3, 8, 4]))
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        grid_size: int = 5,
+        order: int = 3,
+        grid_range: Sequence[float] = (0.0, 1.0),
+        norm: str | None = None,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            in_features,
+            out_features,
+            basis="relu",
+            base_activation=None,
+            norm=norm,
+            bias=bias,
+            device=device,
+            dtype=dtype,
+            grid_size=grid_size,
+            order=order,
+            grid_range=grid_range,
+        )
+
+
+def _require_one_of(name: str, value: Any, known: Collection[str | None]) -> None:
+    if not (value is None or isinstance(value, str)) or value not in known:
+        names = ", ".join("None" if each is None else repr(each) for each in known)
+        raise ValueError(f"{name} must be one of {names}: got {value!r}")

@@ -1,0 +1,177 @@
+"""The S-KAN experiments: targets, budgets, claims on records one knows, smoke runs."""
+
+import math
+import os
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+
+from neurarium import evaluation
+from neurarium.cost import count_parameters
+from neurarium.evaluation import Cell, Claim, Record, Records
+from neurarium.experiments.s_kan import EXPERIMENTS, FUNCTIONS_PART, IMAGES, functions, methods
+from neurarium.experiments.s_kan import images as pictures
+from neurarium.experiments.s_kan.methods import METHODS, POOL, Problem
+from neurarium.experiments.s_kan.targets import FORMULAS, FUNCTIONS, Source, source
+from neurarium.neurons import KAN
+
+mpl.use("Agg")
+needs_data = pytest.mark.skipif(
+    "NEURARIUM_DATA" not in os.environ, reason="NEURARIUM_DATA names no folder with MNIST"
+)
+
+
+def test_parts_and_their_single_headline():
+    assert [part.part for part in EXPERIMENTS] == ["functions", "images"]
+    claims = [claim for part in EXPERIMENTS for claim in part.claims]
+    assert sum(isinstance(claim, Claim) and claim.headline for claim in claims) == 1
+    for part in EXPERIMENTS:
+        assert set(part.presets) == {"smoke", "quick", "full", "paper"}
+
+
+def test_there_are_seven_functions_and_seven_formulas():
+    assert (len(FUNCTIONS), len(FORMULAS)) == (7, 7)
+    x = np.array([[0.5, -0.25, 0.0, 0.5]])
+    values = {name: function(x[:, :n])[0] for name, (n, function) in FUNCTIONS.items()}
+    assert values == pytest.approx(
+        {
+            "exp_sin": math.exp(1 + 0.0625),
+            "product": -0.125,
+            "bessel": -0.2459357645,  # J0(10)
+            "step": math.tanh(15),
+            "kink": 0.75,
+            "wave": 0.0,
+            "nested": math.exp((math.sin(0.3125 * math.pi) + math.sin(0.25 * math.pi)) / 2),
+        },
+        abs=1e-9,
+    )
+
+
+@pytest.mark.parametrize("name", ["product", "feynman/8"])
+def test_points_lie_in_the_square_and_values_are_standardised_on_training_points(name):
+    target = source(name)().target(200, seed=3)
+    for x in target.x:
+        assert x.shape == (200, 2)
+        assert x.abs().max() <= 1
+        assert x.abs().max() > 0.9
+    assert target.y[0].mean().item() == pytest.approx(0, abs=1e-5)
+    assert target.y[0].std().item() == pytest.approx(1, abs=1e-4)
+    assert not torch.equal(target.x[0], target.x[2])
+    again = source(name)().target(200, seed=3)
+    assert torch.equal(again.x[1], target.x[1])
+
+
+def problem(num_steps=10, name="product"):
+    return Problem(source(name)().target(50, 0), 4, num_steps, 0.02)
+
+
+def test_every_method_ends_where_it_should():
+    torch.manual_seed(0)
+    fitted = {name: fn(problem()) for name, fn in METHODS.items()}
+    ours = count_parameters(fitted["s_kan"].model)
+    assert ours < fitted["s_kan"].num_trained / 3
+    assert sum(fitted["s_kan"].choices.values()) == 2 + 4  # a family for each node
+    assert sum(fitted["random"].choices.values()) == 2 + 4
+    assert fitted["first_stage"].num_trained == count_parameters(fitted["first_stage"].model)
+    for layer in methods.selectable(fitted["uniform"].model):
+        assert layer.selection().detach().numpy() == pytest.approx(0.2)
+    for name in POOL:
+        layer = fitted[name].model.layers[0]
+        assert layer.spline_scale is None
+        family = methods.pool(problem()).layers[0].families[name]
+        assert layer.coefficients.shape == family.coefficients.shape
+    for name in ("mlp", "mlp_compute"):
+        assert count_parameters(fitted[name].model) >= 0.8 * ours
+
+
+def test_an_mlp_is_granted_the_price_of_the_first_stage(monkeypatch):
+    steps = []
+
+    class Spy(torch.optim.Adam):
+        def step(self, *args, **kwargs):
+            steps.append(1)
+            return super().step(*args, **kwargs)
+
+    monkeypatch.setattr(torch.optim, "Adam", Spy)
+    METHODS["mlp_compute"](problem())
+    assert len(steps) == len(POOL) * 10
+
+
+def record(method, dataset, rmse, seed=0, **choices):
+    cell = Cell(method=method, dataset=dataset, seed=seed)
+    metrics = {"rmse": rmse, "parameters": 1.0, "training_seconds": 1.0}
+    return Record(cell, metrics | {f"chose_{n}": float(v) for n, v in choices.items()})
+
+
+def known(ours):
+    """Two functions; B-splines are best on one, Gaussians on the other."""
+    errors = {"bspline": (0.1, 0.8), "rbf": (0.2, 0.1), "chebyshev": (0.4, 0.4)}
+    errors |= {"mexican_hat": (0.8, 0.8), "relu": (0.8, 0.9)}
+    cells = [record(m, d, e) for m, es in errors.items() for d, e in zip("ab", es, strict=True)]
+    none = dict.fromkeys(POOL, 0)
+    chosen = [none | {"bspline": 6}, none | {"relu": 6}]
+    cells += [record("s_kan", d, e, **c) for d, e, c in zip("ab", ours, chosen, strict=True)]
+    return Records(cells)
+
+
+def test_claims_on_records_one_knows():
+    records = known((0.1, 0.1))
+    assert functions.fewer_errors("bspline", records) == pytest.approx([0, math.log(8)])
+    assert functions.less_regret(records) == pytest.approx([math.log(2), 0])  # Gaussians'
+    assert functions.leads_with_little_regret(records)
+    assert functions.agreement(records) == {"agreement": 0.5}
+    assert not functions.leads_with_little_regret(known((0.1, 0.2)))  # twice the best
+    assert not functions.leads_with_little_regret(known((0.9, 0.9)))
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "message"),
+    [
+        (FUNCTIONS_PART, "produkt", "datasets must be among exp_sin, product"),
+        (FUNCTIONS_PART, "feynman/999", "feynman/1"),
+        (IMAGES, "mnits", "did you mean 'mnist'"),
+        (IMAGES, "mil/elephant", "datasets must be mnist, fashion_mnist or cifar10_small"),
+    ],
+)
+def test_unknown_names_are_refused_before_anything_is_computed(part, name, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        evaluation.run(part, preset="smoke", overrides={"datasets": (name,)}, out=tmp_path)
+
+
+def test_functions_in_smoke_with_a_method_and_a_function_of_the_users(tmp_path):
+    def linear(given):
+        model = KAN([given.target.num_inputs, 1], layer="chebyshev")
+        return methods.train(model, given)
+
+    def draw(count, seed):
+        x = np.random.default_rng(seed).uniform(-1, 1, (count, 3))
+        return x, x.sum(1)
+
+    done = evaluation.run(
+        FUNCTIONS_PART, preset="smoke", methods={"mine": linear},
+        datasets={"sum": Source("sum", draw)}, out=tmp_path, progress=False,
+        overrides={"num_steps": 10},
+    )  # fmt: skip
+    assert not done.num_failed
+    assert len(done.records) == 2 * (len(METHODS) + 1)
+    errors, summary = FUNCTIONS_PART.tables(done.records)
+    assert len(errors.rows) == 2
+    assert len(summary.rows) == len(METHODS) + 1
+    for draw_figure in FUNCTIONS_PART.figures.values():
+        draw_figure(done.records)
+    for claim in FUNCTIONS_PART.claims:
+        claim.measure(done.records)
+
+
+@needs_data
+def test_images_in_smoke(tmp_path):
+    done = evaluation.run(IMAGES, preset="smoke", out=tmp_path, progress=False)
+    assert not done.num_failed
+    found = done.records.values("parameters", "method")
+    training = done.records.values("parameters_in_training", "method")
+    assert found["s_kan"] < training["s_kan"] / 2
+    assert pictures.gained_over("convolution", done.records)
+    for draw in IMAGES.figures.values():
+        draw(done.records)
