@@ -15,6 +15,12 @@ from .positional import rotary_angles as rotary_angles
 from .positional import rotary_frequencies as rotary_frequencies
 from .positional import sincos_positions as sincos_positions
 from .recurrent import LSTMClassifier as LSTMClassifier
+from .resnet import ResidualBlock as ResidualBlock
+from .resnet import ResNet as ResNet
 from .tabular import Baseline as Baseline
 from .tabular import TabularModel as TabularModel
 from .tabular import tabular_baselines as tabular_baselines
+from .transformer import Attention as Attention
+from .transformer import FeedForward as FeedForward
+from .transformer import TransformerBlock as TransformerBlock
+from .vit import VisionTransformer as VisionTransformer

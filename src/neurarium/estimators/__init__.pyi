@@ -5,4 +5,6 @@ from .kan import KANRegressor as KANRegressor
 from .modern_nca import ModernNCAClassifier as ModernNCAClassifier
 from .modern_nca import ModernNCARegressor as ModernNCARegressor
 from .persistence import load_estimator as load_estimator
+from .quadratic import QuadraticClassifier as QuadraticClassifier
+from .quadratic import QuadraticRegressor as QuadraticRegressor
 from .table_encoder import TableEncoder as TableEncoder

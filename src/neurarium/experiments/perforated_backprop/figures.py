@@ -1,0 +1,64 @@
+"""Figures of the dendrites, drawn from records alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurarium.evaluation import Records
+
+COLORS = ("#d1495b", "#30638e", "#edae49", "#00798c", "#8f6fb0", "#7a9e48")
+
+
+def gains(records: Records) -> Any:
+    """Test accuracy minus the plain network's by dataset: mean and standard error over seeds."""
+    from matplotlib import pyplot
+
+    names = [str(name) for name in records.axis("dataset")]
+    methods = [str(m) for m in records.axis("method") if m != "plain"]
+    values = records.ok.values("accuracy", "method", "dataset", "seed")
+    seeds = records.axis("seed")
+    figure, panel = pyplot.subplots(figsize=(1.5 * len(names) + 3, 3.2))
+    for place, method in enumerate(methods):
+        gaps = np.array(
+            [[values[method, n, s] - values["plain", n, s] for s in seeds] for n in names]
+        )
+        error = gaps.std(1, ddof=1) / len(seeds) ** 0.5 if len(seeds) > 1 else None
+        panel.errorbar(
+            np.arange(len(names)) + 0.12 * (place - len(methods) / 2), 100 * gaps.mean(1),
+            None if error is None else 100 * error, fmt="o", capsize=2, label=method,
+            color=COLORS[place % len(COLORS)],
+        )  # fmt: skip
+    panel.axhline(0, color="k", linewidth=0.6)
+    panel.set_xticks(range(len(names)), [name.rpartition("/")[2] for name in names], fontsize=8)
+    panel.set_ylabel("accuracy − plain, points")
+    panel.legend(fontsize=7)
+    figure.tight_layout()
+    return figure
+
+
+def sizes(records: Records) -> Any:
+    """Test accuracy against all parameters, frozen ones too; a panel a dataset."""
+    from matplotlib import pyplot
+
+    names = records.axis("dataset")
+    figure, panels = pyplot.subplots(
+        1, len(names), figsize=(3.2 * len(names) + 0.6, 3), squeeze=False
+    )
+    for panel, name in zip(panels[0], names, strict=True):
+        here = records.ok.where(dataset=name)
+        for place, method in enumerate(here.axis("method")):
+            mine = here.where(method=method)
+            found, size = (mine.values(n, "width") for n in ("accuracy", "parameters"))
+            widths = sorted(found)
+            panel.plot(
+                [size[w] for w in widths], [found[w] for w in widths], "o-", label=str(method),
+                color=COLORS[place % len(COLORS)], linewidth=1,
+            )  # fmt: skip
+        panel.set_title(str(name).rpartition("/")[2], fontsize=9)
+        panel.set_xlabel("parameters")
+    panels[0][0].set_ylabel("test accuracy")
+    panels[0][-1].legend(fontsize=6)
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,179 @@
+r"""Candidates for the next dendrite of one layer, trained on what the layer saw.
+
+The network is fixed while dendrites learn (https://arxiv.org/abs/2501.18018), so the inputs and
+errors of a layer are recorded once and a candidate's epoch costs one layer, not one network.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from neurarium.neurons.dendrite_objective import (
+    RunningCovariance,
+    correlation_objective,
+    covariance,
+)
+from neurarium.neurons.dendrites import Dendritic
+
+ROWWISE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Sequential, nn.Identity)
+MIXING = (nn.Linear, nn.Conv1d, nn.Conv2d)
+IMPROVEMENT = 1e-3
+"""Relative growth of |Cov| that counts."""
+
+
+@dataclass
+class Recording:
+    """What a layer saw in one pass over the data: inputs, errors, outputs of earlier dendrites.
+
+    Args:
+        inputs: one tensor a batch.
+        errors: gradients of the loss at the output, one a batch.
+    """
+
+    inputs: list[Tensor] = field(default_factory=list)
+    errors: list[Tensor] = field(default_factory=list)
+
+    def add(self, x: Tensor, error: Tensor) -> None:
+        """What an observer is called with. Losses are means over batches: undo the division."""
+        self.inputs.append(x)
+        self.errors.append(error.detach() * len(error))
+
+    def joined(self, name: str) -> tuple[Tensor, Tensor]:
+        """All inputs and errors; errors in units of their deviation in each layer."""
+        shapes = sorted({tuple(x.shape[1:]) for x in self.inputs})
+        if len(shapes) > 1:
+            raise ValueError(
+                f"inputs of {name} must have one shape to be recorded: got {shapes[0]} and "
+                f"{shapes[1]}; train with cache=False"
+            )
+        errors = torch.cat(self.errors)
+        scale = errors.std()
+        return torch.cat(self.inputs), errors / scale if scale > 0 else errors
+
+
+class CandidatePool:
+    """Several candidates of one layer; each neuron keeps its best one.
+
+    Args:
+        layer: the layer, whose own parameters are never touched.
+        size: candidates.
+        lr: of Adam, on D and v.
+
+    Example:
+        >>> layer = Dendritic(nn.Linear(3, 2))
+        >>> x, errors = torch.randn(64, 3), torch.randn(64, 2)
+        >>> pool = CandidatePool(layer, size=2, lr=0.05)
+        >>> first = pool.measure(x, errors)
+        >>> for _ in range(20):
+        ...     pool.learn(x, errors)
+        >>> bool((pool.measure(x, errors) > first).all())
+        True
+    """
+
+    def __init__(self, layer: Dendritic, *, size: int, lr: float) -> None:
+        assert layer.num_neurons is not None
+        self.layer = layer
+        like = next(layer.module.parameters())
+        shape = (layer.num_dendrites, layer.num_neurons)
+        self.members = [layer.new_dendrite() for _ in range(size)]
+        self.between = [like.new_zeros(shape).requires_grad_() for _ in range(size)]
+        parameters = [p for member in self.members for p in member.parameters()]
+        self.optimizer = torch.optim.Adam([*parameters, *self.between], lr)
+        self.running: list[RunningCovariance | None] = [None] * size
+        self.best = like.new_full((layer.num_neurons,), -1.0)
+        self.best_dendrite = copy.deepcopy(self.members[0])
+        self.best_between = self.between[0].detach().clone()
+        self.rowwise = is_rowwise(layer.module)
+
+    def learn(self, x: Tensor, errors: Tensor) -> None:
+        """One step of all candidates up their covariance with one batch of errors."""
+        with torch.no_grad():
+            earlier = self.layer.dendrite_outputs(x)
+        total = x.new_zeros(())
+        with torch.enable_grad():
+            for place, member in enumerate(self.members):
+                outputs = self.layer.respond(member, self.between[place], x, earlier)
+                loss, self.running[place] = correlation_objective(
+                    outputs, errors, self.running[place], neuron_dim=self.layer.neuron_dim
+                )
+                total = total + loss
+            gradients = torch.autograd.grad(total, self._parameters(), allow_unused=True)
+        for parameter, gradient in zip(self._parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def measure(self, x: Tensor, errors: Tensor) -> Tensor:
+        """|Cov| of each neuron's best candidate so far; better ones are kept."""
+        earlier = self.layer.dendrite_outputs(x)
+        for place, member in enumerate(self.members):
+            member.eval()
+            outputs = self.layer.respond(member, self.between[place], x, earlier)
+            member.train()
+            found = covariance(outputs, errors, neuron_dim=self.layer.neuron_dim).abs()
+            if self.rowwise:
+                better = found > self.best
+            else:
+                better = (found.sum() > self.best.sum()).expand_as(found)
+            self._keep(place, found, better)
+        return self.best.clone()
+
+    def _keep(self, place: int, found: Tensor, better: Tensor) -> None:
+        self.best = torch.where(better, found, self.best)
+        self.best_between[:, better] = self.between[place].detach()[:, better]
+        kept, now = self.best_dendrite.state_dict(), self.members[place].state_dict()
+        for name, value in kept.items():
+            if value.ndim and len(value) == len(better):
+                value[better] = now[name][better]
+            elif better.any():
+                value.copy_(now[name])
+
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+
+def is_rowwise(module: nn.Module) -> bool:
+    """Whether each neuron has rows of its own, so that candidates can be mixed neuron by neuron.
+
+    Example:
+        >>> is_rowwise(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)))
+        True
+        >>> is_rowwise(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)))
+        False
+    """
+    parts = list(module.modules())
+    mixing = [part for part in parts if type(part) in MIXING]
+    return len(mixing) == 1 and all(type(part) in (*MIXING, *ROWWISE) for part in parts)
+
+
+def train_pool(
+    pool: CandidatePool,
+    x: Tensor,
+    errors: Tensor,
+    *,
+    num_epochs: int,
+    patience: int,
+    batch_size: int,
+) -> int:
+    """Train until no neuron's |Cov| has improved for ``patience`` epochs; the epochs it took.
+
+    Example:
+        >>> pool = CandidatePool(Dendritic(nn.Linear(3, 2)), size=1, lr=0.05)
+        >>> data = torch.randn(64, 3), torch.randn(64, 2)
+        >>> train_pool(pool, *data, num_epochs=5, patience=5, batch_size=32)
+        5
+    """
+    best, since = pool.measure(x, errors), 0
+    for epoch in range(num_epochs):
+        for batch in torch.randperm(len(x), device=x.device).split(batch_size):
+            pool.learn(x[batch], errors[batch])
+        now = pool.measure(x, errors)
+        since = 0 if bool((now > (1 + IMPROVEMENT) * best).any()) else since + 1
+        best = torch.maximum(best, now)
+        if since >= patience:
+            return epoch + 1
+    return num_epochs

@@ -1,0 +1,412 @@
+"""Grow dendrites in the user's own training: neurons learn, stall, dendrites learn, and again.
+
+The cycle of https://arxiv.org/abs/2501.18018. Neurons are trained by the user's epoch until the
+validation score stalls; then the network is fixed, one more epoch records what every layer saw and
+which errors are left, candidates learn from the record, and the best are frozen into the network.
+A dendrite that does not pay is dropped; after ``max_tries`` such, the best network is returned.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from neurarium.memory.arguments import require_count
+from neurarium.neurons.dendrite_candidates import CandidatePool, Recording, train_pool
+from neurarium.neurons.dendrites import dendritic_layers, neuron_parameters
+
+OBJECTIVES = ("correlation", "gradient", "random")
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+Train = Callable[[nn.Module, Optimizer], Any]
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class DendriteStep:
+    """One epoch of candidates on the record.
+
+    Args:
+        covariance: mean |Cov| of all neurons' best candidates; errors are in units of their
+            deviation.
+        improved: whether any neuron's grew.
+    """
+
+    covariance: float
+    improved: bool
+
+
+@dataclass(frozen=True)
+class DendriteReport:
+    """What a fit did.
+
+    Args:
+        scores: validation score of every epoch.
+        phases: (dendrites, epochs, best score, kept) of every neurons' phase.
+        num_dendrites: in the returned network.
+        num_epochs: of neurons.
+        candidate_epochs: of dendrites, over all layers.
+        skipped: layers that received no gradient.
+    """
+
+    scores: tuple[float, ...]
+    phases: tuple[tuple[int, int, float, bool], ...]
+    num_dendrites: int
+    num_epochs: int
+    candidate_epochs: int
+    skipped: tuple[str, ...]
+
+    @property
+    def best_score(self) -> float:
+        """Of the returned network."""
+        return max(score for _, _, score, kept in self.phases if kept)
+
+
+class DendriteTrainer:
+    """Train a model with dendrites by your own epoch.
+
+    `A Neuroscience Inspired Extension to Artificial Neural Networks
+    <https://arxiv.org/abs/2501.18018>`_. The correlation training of the authors is not public:
+    this one is written from the paper and from cascade correlation, and its constants are ours.
+    Weight decay acts on no dendrite.
+
+    Args:
+        model: with :class:`Dendritic` layers, from :func:`to_dendritic`.
+        optimizer_factory: ``factory(parameters) -> Optimizer``; called anew in every phase.
+        patience: epochs without a better score after which neurons have stalled.
+        max_dendrites: of each neuron.
+        max_tries: dendrites in a row that may fail to improve the score.
+        max_epochs: of a neurons' phase; None: no limit.
+        objective: ``"correlation"``; ``"gradient"``: dendrites learn with the neurons from the
+            loss; ``"random"``: they stay as drawn.
+        pool_size: candidates of each layer.
+        candidate_lr: of Adam on candidates.
+        candidate_epochs: over the record, at most.
+        candidate_patience: epochs without a better covariance.
+        candidate_batch: samples in a step of the candidates.
+        cache: False records anew for every epoch of the candidates: slower by the cost of the whole
+            network, but right for augmented data.
+
+    Raises:
+        TypeError: a count that is no whole number.
+        ValueError: no dendritic layer, an unknown objective, or numbers out of range.
+
+    Example:
+        >>> from neurarium.neurons import to_dendritic
+        >>> _ = torch.manual_seed(0)
+        >>> x = torch.rand(256, 2) * 2 - 1
+        >>> y = (x[:, :1] * x[:, 1:] > 0).float()
+        >>> loss_of = nn.functional.binary_cross_entropy_with_logits
+        >>> def train(model, optimizer):
+        ...     for rows in torch.randperm(256).split(64):
+        ...         optimizer.zero_grad()
+        ...         loss_of(model(x[rows]), y[rows]).backward()
+        ...         optimizer.step()
+        >>> model = to_dendritic(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)))
+        >>> trainer = DendriteTrainer(
+        ...     model, lambda parameters: torch.optim.Adam(parameters, 0.02), max_dendrites=1
+        ... )
+        >>> model, report = trainer.fit(train, lambda model: -loss_of(model(x), y).item())
+        >>> report.best_score > report.phases[0][2]
+        True
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer_factory: OptimizerFactory,
+        *,
+        patience: int = 10,
+        max_dendrites: int = 3,
+        max_tries: int = 2,
+        max_epochs: int | None = None,
+        objective: Literal["correlation", "gradient", "random"] = "correlation",
+        pool_size: int = 4,
+        candidate_lr: float = 0.01,
+        candidate_epochs: int = 100,
+        candidate_patience: int = 10,
+        candidate_batch: int = 256,
+        cache: bool = True,
+    ) -> None:
+        counts = {
+            "patience": patience, "max_dendrites": max_dendrites, "max_tries": max_tries,
+            "max_epochs": max_epochs, "pool_size": pool_size, "candidate_epochs": candidate_epochs,
+            "candidate_patience": candidate_patience, "candidate_batch": candidate_batch,
+        }  # fmt: skip
+        for name, count in counts.items():
+            if count is not None:
+                require_count(name, count)
+        if objective not in OBJECTIVES:
+            raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}: got {objective!r}")
+        if not candidate_lr > 0:
+            raise ValueError(f"candidate_lr must be positive: got {candidate_lr}")
+        self.layers = dendritic_layers(model)
+        if not self.layers:
+            raise ValueError("model must have dendritic layers: got none; call to_dendritic(model)")
+        self.model, self.optimizer_factory = model, optimizer_factory
+        self.patience, self.max_dendrites, self.max_tries = patience, max_dendrites, max_tries
+        self.max_epochs, self.objective, self.cache = max_epochs, objective, cache
+        self.pool_size, self.candidate_lr = pool_size, candidate_lr
+        self.candidate_epochs, self.candidate_patience = candidate_epochs, candidate_patience
+        self.candidate_batch = candidate_batch
+        self.skipped: tuple[str, ...] = ()
+        self.num_candidate_epochs = 0
+        self._trained = False
+        self._pools: dict[str, CandidatePool] = {}
+        self._records: dict[str, tuple[Tensor, Tensor]] = {}
+        self._undo: State | None = None
+
+    def fit(
+        self, train: Train, validate: Callable[[nn.Module], float]
+    ) -> tuple[nn.Module, DendriteReport]:
+        """Train neurons and dendrites in turns.
+
+        Args:
+            train: ``train(model, optimizer)``, one epoch of yours: for every batch ``zero_grad``,
+                forward, ``backward``, ``step``. It is also called with an optimizer that changes
+                nothing, to see the errors that are left.
+            validate: ``validate(model) -> score``, higher is better.
+
+        Returns:
+            The model with the best validated weights, and what happened.
+
+        Raises:
+            RuntimeError: ``train`` does not step the optimizer that it is given.
+            ValueError: a score that is not finite.
+        """
+        scores: list[float] = []
+        best, state = self.train_neurons(train, validate, scores)
+        phases = [(0, len(scores), best, True)]
+        tries = 0
+        while self.num_dendrites < self.max_dendrites and tries < self.max_tries:
+            self._undo = state
+            if not self.grow(train):
+                break
+            before = len(scores)
+            score, found = self.train_neurons(train, validate, scores)
+            kept = score > best
+            phases.append((self.num_dendrites, len(scores) - before, score, kept))
+            if kept:
+                best, state, tries = score, found, 0
+            else:
+                self.reject()
+                tries += 1
+        self.model.load_state_dict(state)
+        report = DendriteReport(
+            tuple(scores), tuple(phases), self.num_dendrites, len(scores),
+            self.num_candidate_epochs, self.skipped,
+        )  # fmt: skip
+        return self.model, report
+
+    @property
+    def num_dendrites(self) -> int:
+        """Of the layers that grow."""
+        return max(layer.num_dendrites for layer in self.layers.values())
+
+    def train_neurons(
+        self, train: Train, validate: Callable[[nn.Module], float], scores: list[float]
+    ) -> tuple[float, State]:
+        """One neurons' phase; the model ends with its best weights.
+
+        Args:
+            train: as in :meth:`fit`.
+            validate: as in :meth:`fit`.
+            scores: every epoch's score is appended.
+
+        Returns:
+            The best score and its state.
+        """
+        optimizer = self.optimizer_factory(neuron_parameters(self.model))
+        steps = 0
+
+        def count(*_: Any) -> None:
+            nonlocal steps
+            steps += 1
+
+        optimizer.register_step_post_hook(count)
+        best, state, since, epoch = -math.inf, self._state(), 0, 0
+        while since < self.patience and epoch != self.max_epochs:
+            train(self.model, optimizer)
+            if not steps:
+                raise RuntimeError(
+                    "train must step the optimizer that it is given: got no step; another one "
+                    "misses the parameters that dendrites add"
+                )
+            epoch += 1
+            score = self._score(validate)
+            scores.append(score)
+            since += 1
+            if score > best:
+                best, state, since = score, self._state(), 0
+        self.model.load_state_dict(state)
+        self._trained = True
+        return best, state
+
+    def grow(self, train: Train) -> bool:
+        """Train candidates and accept the best; False where no layer can have any."""
+        self.set_phase("dendrite", train)
+        if not self._pools:
+            return False
+        if self.objective == "correlation":
+            if self.cache:
+                self._learn_from_record()
+            else:
+                self._learn_anew(train)
+        self.accept()
+        return True
+
+    def set_phase(self, phase: Literal["neuron", "dendrite"], train: Train | None = None) -> None:
+        """Start to train dendrites, or end it without keeping the candidates.
+
+        Args:
+            phase: ``"dendrite"`` fixes the network, records one epoch of ``train`` and makes
+                candidates; ``"neuron"`` drops them.
+            train: as in :meth:`fit`.
+
+        Raises:
+            RuntimeError: dendrites before the neurons were trained.
+        """
+        if phase not in ("neuron", "dendrite"):
+            raise ValueError(f"phase must be 'neuron' or 'dendrite': got {phase!r}")
+        self._pools, self._records = {}, {}
+        if phase == "neuron":
+            return
+        if not self._trained or train is None:
+            raise RuntimeError("neurons must be trained before dendrites: call train_neurons first")
+        self._records = self._record(train)
+        for name in self._records:
+            self._pools[name] = CandidatePool(
+                self.layers[name], size=self.pool_size, lr=self.candidate_lr
+            )
+
+    def candidate_step(self) -> DendriteStep:
+        """One epoch of all candidates over the record.
+
+        Raises:
+            RuntimeError: not in the dendrites' phase.
+        """
+        self._require_pools()
+        total, neurons, improved = 0.0, 0, False
+        for name, pool in self._pools.items():
+            x, errors = self._records[name]
+            before = pool.best.clone()
+            for rows in torch.randperm(len(x), device=x.device).split(self.candidate_batch):
+                pool.learn(x[rows], errors[rows])
+            now = pool.measure(x, errors)
+            improved |= bool((now > before).any())
+            total, neurons = total + float(now.sum()), neurons + len(now)
+        self.num_candidate_epochs += len(self._pools)
+        return DendriteStep(total / neurons, improved)
+
+    def accept(self) -> None:
+        """Freeze every neuron's best candidate into the network, with weight 0.
+
+        Raises:
+            RuntimeError: not in the dendrites' phase.
+        """
+        self._require_pools()
+        if self._undo is None:
+            self._undo = self._state()
+        for pool in self._pools.values():
+            if self.objective == "gradient":
+                pool.layer.add_dendrite(frozen=False)
+            else:
+                pool.layer.add_dendrite(pool.best_dendrite, pool.best_between)
+        self.set_phase("neuron")
+
+    def reject(self) -> None:
+        """Go back to the network before the last accepted dendrites.
+
+        Raises:
+            RuntimeError: none were accepted.
+        """
+        if self._undo is None:
+            raise RuntimeError("dendrites must be accepted before they are rejected: call accept")
+        self.model.load_state_dict(self._undo)
+        self._undo = None
+
+    def _learn_from_record(self) -> None:
+        for name, pool in self._pools.items():
+            self.num_candidate_epochs += train_pool(
+                pool,
+                *self._records[name],
+                num_epochs=self.candidate_epochs,
+                patience=self.candidate_patience,
+                batch_size=self.candidate_batch,
+            )
+
+    def _learn_anew(self, train: Train) -> None:
+        """The same with a pass of the whole network for every epoch of the candidates."""
+        since = 0
+        for _ in range(self.candidate_epochs):
+            self._records = self._record(train)
+            since = 0 if self.candidate_step().improved else since + 1
+            if since >= self.candidate_patience:
+                return
+
+    def _record(self, train: Train) -> dict[str, tuple[Tensor, Tensor]]:
+        """Inputs and errors of every layer in one epoch that changes nothing."""
+        recordings = {name: Recording() for name in self.layers}
+        versions = [p._version for p in self.model.parameters()]
+        buffers = {name: b.clone() for name, b in self.model.named_buffers()}
+        for name, layer in self.layers.items():
+            layer.observe(recordings[name].add)
+        try:
+            train(self.model, _Still(self.model.parameters()))
+        finally:
+            for layer in self.layers.values():
+                layer.observe(None)
+        if versions != [p._version for p in self.model.parameters()]:
+            raise RuntimeError(
+                "train must step the optimizer that it is given: got other changes of parameters "
+                "while the network was fixed"
+            )
+        with torch.no_grad():
+            for name, buffer in self.model.named_buffers():
+                buffer.copy_(buffers[name])
+        self.model.zero_grad()
+        silent = tuple(name for name, record in recordings.items() if not record.errors)
+        if new := [name for name in silent if name not in self.skipped]:
+            warnings.warn(
+                f"{', '.join(new)} received no gradient and will have no dendrites",
+                UserWarning,
+                stacklevel=2,
+            )
+        self.skipped = silent
+        return {name: r.joined(name) for name, r in recordings.items() if r.errors}
+
+    def _score(self, validate: Callable[[nn.Module], float]) -> float:
+        was = self.model.training
+        with torch.no_grad():
+            score = float(validate(self.model.eval()))
+        self.model.train(was)
+        if not math.isfinite(score):
+            raise ValueError(f"validate must return a finite score: got {score}")
+        return score
+
+    def _state(self) -> State:
+        return {name: value.clone() for name, value in self.model.state_dict().items()}
+
+    def _require_pools(self) -> None:
+        if not self._pools:
+            raise RuntimeError('candidates must exist: got none; call set_phase("dendrite", train)')
+
+
+class _Still(Optimizer):
+    """An optimizer that changes nothing."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
+        super().__init__(parameters, {"lr": 0.0})
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Nothing, but for the closure."""
+        if closure is None:
+            return None
+        with torch.enable_grad():
+            return closure()

@@ -1,0 +1,148 @@
+"""The quadratic experiments: smoke runs, what the claims measure, Theorem 1, bad names."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from neurarium import evaluation
+from neurarium.cost import count_parameters
+from neurarium.evaluation import Cell, Claim, Record, Records
+from neurarium.experiments.quadratic import (
+    ACCURACY,
+    EXPERIMENTS,
+    SPLINES,
+    STABILITY,
+    methods,
+    splines,
+    stability,
+)
+from neurarium.experiments.quadratic import accuracy as accuracy_part
+from neurarium.neurons import QuadraticLinear
+
+SETTINGS = {"lr": 0.1, "gamma": 0.01, "strength": 1e-3}
+
+
+def test_one_headline_and_all_presets():
+    claims = [claim for part in EXPERIMENTS for claim in part.claims]
+    assert sum(claim.headline for claim in claims) == 1
+    for part in EXPERIMENTS:
+        assert set(part.presets) == {"smoke", "quick", "full", "paper"}
+        assert part.presets["full"].num_seeds >= 5
+
+
+@pytest.mark.parametrize(
+    ("experiment", "overrides", "message"),
+    [
+        (STABILITY, {"datasets": ("mnits",)}, "did you mean 'mnist'"),
+        (ACCURACY, {"networks": ("mpl",)}, "networks must be among mlp, resnet: got 'mpl'"),
+    ],
+)
+def test_unknown_names_are_refused_before_anything_is_computed(
+    experiment, overrides, message, tmp_path
+):
+    with pytest.raises(ValueError, match=message):
+        evaluation.run(experiment, preset="smoke", overrides=overrides, out=tmp_path)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.part)
+def test_smoke(experiment, tmp_path):
+    done = evaluation.run(experiment, preset="smoke", out=tmp_path, progress=False)
+    assert not done.num_failed
+    for claim in experiment.claims:
+        assert np.all(np.isfinite(claim.measure(done.records)))
+        if isinstance(claim, Claim) and claim.holds is not None:
+            assert claim.holds(done.records) in (True, False)
+    for draw in experiment.figures.values():
+        draw(done.records)
+    if experiment.tables is not None:
+        assert experiment.tables(done.records)
+
+
+def run(method, seed, lr, *, failed=0.0, validation=0.5, accuracy=0.5):
+    cell = Cell(method=method, dataset="mnist", seed=seed, depth=2, lr=lr)
+    return Record(cell, {"failed": failed, "validation": validation, "accuracy": accuracy})
+
+
+def test_the_headline_is_the_share_of_the_grid_and_accuracy_at_the_chosen_rate():
+    records = Records(
+        [
+            run("random", 0, 0.1, failed=1.0),
+            run("random", 0, 0.2, failed=1.0),
+            run("relinear", 0, 0.1, failed=1.0, validation=0.9, accuracy=0.6),
+            run("relinear", 0, 0.2, validation=0.8, accuracy=0.7),
+            run("conventional", 0, 0.1, validation=0.3, accuracy=0.99),
+            run("conventional", 0, 0.2, validation=0.8, accuracy=0.5),
+        ]
+    )
+    assert stability.survived("random", records) == [0.5]
+    assert stability.at_best_rate("relinear", records) == 0.6
+    assert stability.no_worse_than_conventional(records)
+
+
+def problem_of(network):
+    config = dataclasses.replace(ACCURACY.presets["smoke"], num_train=64, channels=4)
+    images = next(iter(ACCURACY.datasets(config).values()))()
+    return accuracy_part.problem_of(images, network, config, 0)
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet"])
+def test_arms_are_what_they_are_called(network):
+    """Equal parameters where promised; and ReLinear starts as the conventional network."""
+    problem = problem_of(network)
+    made = {}
+    for name, fn in methods.METHODS.items():
+        if name == "rezero" and network == "mlp":
+            continue
+        torch.manual_seed(0)
+        made[name] = fn(problem, SETTINGS)
+    size = {name: count_parameters(prepared.model) for name, prepared in made.items()}
+    assert 0.75 * size["relinear"] < size["wide"] <= size["relinear"]
+    assert size["random"] == size["relinear"] == size["l1"] > 2 * size["conventional"]
+    assert size["conventional"] < size["compact"] < size["relinear"]
+    x = problem.test[0]
+    for name in ("relinear", "unrestrained", "l2", "l1", "compact"):
+        assert torch.equal(made[name].model(x), made["conventional"].model(x)), name
+    assert not torch.allclose(made["random"].model(x), made["conventional"].model(x))
+    rates = {group["name"]: group["lr"] for group in made["relinear"].groups}
+    assert rates["square"] == pytest.approx(0.001)
+    held = sum(p.numel() for g in made["relinear"].groups for p in g["params"])
+    assert held == size["relinear"]
+
+
+def test_images_of_the_parts_are_disjoint_and_labels_fit():
+    problem = problem_of("mlp")
+    rows = [{tuple(image.tolist()) for image in part[0]} for part in (problem.train, problem.test)]
+    assert not rows[0] & rows[1]
+    assert not rows[0] & {tuple(image.tolist()) for image in problem.validation[0]}
+    assert problem.train[0].mean().abs() < 1e-5
+    assert [len(part[0]) for part in (problem.train, problem.validation, problem.test)] == [
+        64, 100, 100,
+    ]  # fmt: skip
+
+
+def test_a_diverging_run_is_noticed():
+    problem = problem_of("mlp")
+    prepared = methods.random_start(problem, {"lr": 1e3})
+    assert methods.train(prepared, problem, 3, 0)[0] is False
+
+
+def test_any_spline_is_written_down_exactly():
+    """Theorem 1: knots, curvatures and slopes at will, also with none of them alike."""
+    torch.manual_seed(1)
+    spline = splines.Spline.random(5)
+    model = splines.constructed(spline, torch.empty(0), SPLINES.presets["full"])
+    _, expected, found = splines.judge(model, spline)
+    assert (expected - found).abs().max() < 1e-12
+    (layer, *_) = model
+    assert isinstance(layer, QuadraticLinear)
+    assert layer.out_features == 12
+    at = torch.tensor([[-1.0]], dtype=torch.float64)  # left of all knots: the polynomial
+    assert spline(at).item() == pytest.approx(
+        (spline.polynomial * torch.tensor([1.0, -1, 1])).sum()
+    )
+    jump = spline(spline.knots[:1, None] + 1e-3) + spline(spline.knots[:1, None] - 1e-3)
+    second = (jump - 2 * spline(spline.knots[:1, None])).item()
+    expected = 1e-3 * spline.slopes[0] + 1e-6 * (spline.curvatures[0] + 2 * spline.polynomial[2])
+    assert second == pytest.approx(expected.item(), rel=1e-6)
