@@ -219,7 +219,7 @@ def tables(records: Records) -> tuple[Table, ...]:
     found = chosen.values("overlap", "task", "entropy", "method")
     expected = chosen.curves("theory", "task", "entropy")
     methods = [str(name) for name in chosen.axis("method")]
-    rows = [
+    rows: list[tuple[str | float | int | None, ...]] = [
         (
             f"{task}, {entropy:g}",
             float(np.mean(overlaps)),
