@@ -128,7 +128,49 @@ def test_pseudo_inverse_stores_correlated_patterns_that_hebb_loses():
     assert kept["hebbian"] < 1
 
 
+@pytest.mark.parametrize(
+    ("degree", "energy"), [(4, "distinct"), (10, "distinct"), (4, "power"), (20, "power")]
+)
+def test_high_degrees_recall_too(degree, energy):
+    draw = torch.Generator().manual_seed(0)
+    patterns = torch.randint(0, 2, (20, 200), generator=draw).float() * 2 - 1
+    cue = patterns.clone()
+    cue[:, :60] *= -1
+    memory = DenseAssociativeMemory(200, degree=degree, energy=energy)
+    memory.store(patterns)
+    assert (memory.recall(cue, generator=draw).overlaps.diagonal() > 0.99).all()
+
+
+@pytest.mark.parametrize("make", [HopfieldNetwork, DenseAssociativeMemory])
+def test_what_was_stored_survives_saving_into_a_fresh_memory(make):
+    memory, fresh = make(30), make(30)
+    memory.store(torch.randint(0, 2, (3, 30)).float() * 2 - 1)
+    fresh.load_state_dict(memory.state_dict())
+    state = memory.patterns
+    assert torch.equal(fresh.energy(state), memory.energy(state))
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        make(29).load_state_dict(memory.state_dict())
+
+
 def test_bad_arguments():
+    memory = HopfieldNetwork(5)
+    for ask in (memory.recall, memory.energy, memory.overlaps):
+        with pytest.raises(RuntimeError, match=r"call store\(patterns\)"):
+            ask(torch.ones(1, 5))
+    memory.store(torch.ones(1, 5))
+    for ask in (memory.recall, memory.energy, memory.overlaps):
+        with pytest.raises(ValueError, match=r"state must be \(B, 5\): got \[1, 3\]"):
+            ask(torch.ones(1, 3))
+        with pytest.raises(TypeError, match="state must be a tensor: got list"):
+            ask([[1.0]])
+    with pytest.raises(TypeError, match=r"patterns must be -1 or 1: got torch\.bool"):
+        memory.store(torch.ones(1, 5, dtype=torch.bool))
+    with pytest.raises(TypeError, match=r"num_units must be a whole number: got 2\.5"):
+        HopfieldNetwork(2.5)
+    with pytest.raises(TypeError, match=r"degree must be a whole number: got 2\.5"):
+        DenseAssociativeMemory(5, degree=2.5)
+    with pytest.raises(ValueError, match=r"energy must be finite at sums of ±100 in float32: got"):
+        DenseAssociativeMemory(100, energy=torch.exp).store(torch.ones(1, 100))
     with pytest.raises(ValueError, match="rule must be 'hebbian' or 'pseudo-inverse'"):
         HopfieldNetwork(5, rule="storkey")
     with pytest.raises(ValueError, match=r"degree must lie in 2 … 5: got 6"):

@@ -210,7 +210,11 @@ def test_stored_patterns_are_a_copy_and_travel_in_the_state():
     found = memory("sparsemax", patterns)
     patterns.zero_()
     assert found.patterns.abs().sum() > 0
-    assert "patterns" in found.state_dict()
+    fresh = ModernMemory(4, beta=1.0, normalizer="sparsemax", dtype=torch.float64)
+    fresh.load_state_dict(found.state_dict())
+    assert torch.equal(fresh.patterns, found.patterns)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        ModernMemory(5, beta=1.0).load_state_dict(found.state_dict())
     assert found.float().recall(draw(2, 4)).state.dtype == torch.float32
 
 
@@ -233,6 +237,8 @@ def test_bad_arguments():
     found.store(torch.ones(2, 4))
     with pytest.raises(ValueError, match=r"state must be \(B, 4\): got \[4\]"):
         found.energy(torch.ones(4))
+    with pytest.raises(ValueError, match="state must be finite: got nan"):
+        found.recall(torch.full((1, 4), math.nan))
     with pytest.raises(ValueError, match="num_steps must be at least 1: got 0"):
         found.recall(torch.ones(1, 4), num_steps=0)
     with pytest.raises(ValueError, match="tol must not be negative: got -1"):

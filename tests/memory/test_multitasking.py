@@ -285,8 +285,9 @@ def test_the_example_recalls_what_theory_expects():
 
 def test_bad_arguments():
     memory = MultitaskingHopfield(40)
-    with pytest.raises(RuntimeError, match=r"call store\(patterns\)"):
-        memory.recall(torch.ones(1, 40))
+    for ask in (memory.recall, memory.energy, memory.overlaps, memory.losses):
+        with pytest.raises(RuntimeError, match=r"call store\(patterns\) or learn\(examples\)"):
+            ask(torch.ones(1, 40))
     with pytest.raises(ValueError, match=r"patterns must be -1, 0 or 1: got 0.5"):
         memory.store(torch.full((2, 40), 0.5))
     with pytest.raises(ValueError, match=r"patterns must be -1, 0 or 1: got nan"):
@@ -302,6 +303,9 @@ def test_bad_arguments():
         memory.recall(torch.zeros(1, 40))
     with pytest.raises(ValueError, match=r"state must be \(B, 40\)"):
         memory.recall(torch.ones(40))
+    for ask in (memory.energy, memory.overlaps, memory.losses):
+        with pytest.raises(ValueError, match=r"state must be \(B, 40\): got \[1, 3\]"):
+            ask(torch.ones(1, 3))
     with pytest.raises(TypeError, match=r"state must be a tensor: got list"):
         memory.recall([1.0])
     for beta in (0.0, -1.0, math.nan):

@@ -116,8 +116,10 @@ def test_both_rules_retrieve_alike_and_as_predicted():
 def test_examples_that_are_blank_elsewhere_are_warned_of():
     patterns, examples = setting()
     examples[0, 0, patterns[0] == 0] = 1.0
-    with pytest.warns(UserWarning, match=r"examples must be blank exactly where their pattern is"):
-        learned(examples, "supervised", quality=0.5, patterns=patterns)
+    memory = MultitaskingHopfield(80)
+    with pytest.warns(UserWarning, match=r"examples must be blank exactly where") as caught:
+        memory.learn(examples, quality=0.5, patterns=patterns)
+    assert caught[0].filename == __file__  # the user's line
 
 
 def test_bad_input():
@@ -138,6 +140,16 @@ def test_bad_input():
         learned(examples[:, :1], "supervised")
     with pytest.raises(ValueError, match=r"patterns must be one for each of 3 groups of examples"):
         learned(examples, "supervised", patterns=patterns[:2])
+    with pytest.raises(ValueError, match=r"patterns must be one for each of 3 groups of examples"):
+        learned(
+            examples.reshape(18, 80),
+            "unsupervised",
+            quality=0.5,
+            num_patterns=3,
+            patterns=patterns[:2],
+        )
+    with pytest.raises(ValueError, match=r"num_patterns must be at most the number of examples"):
+        learned(examples.reshape(18, 80), "unsupervised", quality=0.5, num_patterns=19)
     with pytest.raises(ValueError, match=r"num_patterns must be 3: got 2"):
         learned(examples, "unsupervised", num_patterns=2)
     against = torch.stack([patterns, -patterns], 1)  # two examples that contradict each other

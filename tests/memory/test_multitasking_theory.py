@@ -315,6 +315,12 @@ def test_enumeration_and_sampling_agree():
         4, 0.3, 10.0, num_samples=200_000, generator=torch.Generator().manual_seed(0), tol=1e-8
     )
     assert_close(sampled.overlaps, multitasking_solve(4, 0.3, 10.0).overlaps, rtol=0, atol=0.01)
+    drawn = {"num_samples": 200_000, "generator": torch.Generator().manual_seed(0)}
+    listed = one_step_overlaps(4, 0.3, 0.2)
+    assert_close(one_step_overlaps(4, 0.3, 0.2, **drawn), listed, rtol=0, atol=0.01)
+    f = multitasking_free_energy(listed, 0.3, 10.0, dataset_entropy=0.2)
+    again = multitasking_free_energy(listed, 0.3, 10.0, dataset_entropy=0.2, **drawn)
+    assert_close(again, f, rtol=0, atol=0.01)
 
 
 def test_a_run_that_stops_early_says_so():
@@ -332,6 +338,12 @@ def test_bad_arguments():
             multitasking_solve(3, 0.5, beta)
     with pytest.raises(ValueError, match=r"at most 9 to list all 3\^K entries: got 10; pass"):
         multitasking_solve(10, 0.5, 2.0)
+    for ask in (
+        lambda: multitasking_free_energy(torch.ones(10), 0.5, 2.0),
+        lambda: one_step_overlaps(10, 0.5, 0.1),
+    ):
+        with pytest.raises(ValueError, match=r"at most 9 to list all 3\^K entries: got 10; pass"):
+            ask()
     with pytest.raises(ValueError, match=r"init must be overlaps or one of hierarchical, parallel"):
         multitasking_solve(3, 0.5, 2.0, init="symmetric")
     with pytest.raises(ValueError, match=r"init must have shape \(3,\): got \[2\]"):

@@ -60,6 +60,8 @@ def test_bad_input():
         noisy_examples(torch.ones(2, 4), 3, 1.5)
     with pytest.raises(ValueError, match=r"patterns must be -1, 0 or 1: got 2"):
         noisy_examples(torch.full((2, 4), 2.0), 3, 0.5)
+    with pytest.raises(TypeError, match=r"patterns must be -1, 0 or 1: got torch.bool, which has"):
+        noisy_examples(torch.ones(2, 4, dtype=torch.bool), 3, 0.5)
     with pytest.raises(ValueError, match=r"patterns must be -1, 0 or 1: got nan"):
         noisy_examples(torch.full((2, 4), math.nan), 3, 0.5)
     with pytest.raises(ValueError, match=r"patterns must have shape \(K, N\): got \[4\]"):

@@ -8,11 +8,13 @@ p(flip) = 1/(1 + exp(β ΔE)).
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+from neurarium.memory.arguments import require_count, require_tensor
 
 
 class Recall(NamedTuple):
@@ -34,6 +36,7 @@ class AssociativeMemory(nn.Module):
     """
 
     patterns: Tensor
+    least_change = 1e-9  # an energy that falls by less stays where it is
 
     def __init__(
         self,
@@ -43,13 +46,13 @@ class AssociativeMemory(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if num_units < 1:
-            raise ValueError(f"num_units must be at least 1: got {num_units}")
+        require_count("num_units", num_units)
         self.num_units = num_units
         self.register_buffer("patterns", torch.empty(0, num_units, device=device, dtype=dtype))
 
     def store(self, patterns: Float[Tensor, "K N"]) -> None:
         """Store patterns of ±1 in place of those stored before."""
+        require_tensor("patterns", patterns)
         if patterns.ndim != 2 or patterns.shape[1] != self.num_units or not len(patterns):
             raise ValueError(
                 f"patterns must have shape (K >= 1, {self.num_units}): got {list(patterns.shape)}"
@@ -58,6 +61,7 @@ class AssociativeMemory(nn.Module):
 
     def overlaps(self, state: Float[Tensor, "B N"]) -> Float[Tensor, "B K"]:
         """Overlap with each pattern, in [−1, 1]; 1 is perfect recall."""
+        self._require_fitting(state)
         return state.to(self.patterns) @ self.patterns.T / self.num_units
 
     @property
@@ -92,12 +96,9 @@ class AssociativeMemory(nn.Module):
             num_sweeps: sweeps over all units at most.
             generator: draws the order of the units and the heat bath.
         """
-        if not len(self.patterns):
-            raise RuntimeError("patterns must be stored before a recall: call store(patterns)")
+        self._require_fitting(state)
         if not beta > 0 or num_sweeps < 1:
             raise ValueError(f"beta and num_sweeps must be positive: got {beta} and {num_sweeps}")
-        if state.ndim != 2 or state.shape[1] != self.num_units:
-            raise ValueError(f"state must be (B, {self.num_units}): got {list(state.shape)}")
         state = self._signs("state", state).clone()
         rows = self.rows
         tracked = state @ rows
@@ -117,22 +118,42 @@ class AssociativeMemory(nn.Module):
         generator: torch.Generator | None,
     ) -> Tensor:
         """Visit every unit once, in place; which states changed."""
-        order: Int[Tensor, " N"] = torch.randperm(self.num_units, generator=generator)
+        where = "cpu" if generator is None else generator.device
+        order: Int[Tensor, " N"] = torch.randperm(self.num_units, generator=generator, device=where)
         changed = torch.zeros(len(state), dtype=torch.bool, device=state.device)
         for unit in order.tolist():
             change = self.flip_energy(state, tracked, unit)
             if beta == math.inf:
-                flips = change < -1e-9
+                flips = change < -self.least_change
             else:
                 chance = torch.sigmoid(-beta * change)
-                flips = torch.rand(len(state), generator=generator).to(chance) < chance
+                drawn = torch.rand(len(state), generator=generator, device=where)
+                flips = drawn.to(chance) < chance
             if flips.any():
                 tracked.addr_(torch.where(flips, -2 * state[:, unit], 0.0), rows[unit])
                 state[:, unit] = torch.where(flips, -state[:, unit], state[:, unit])
                 changed |= flips
         return changed
 
+    def _require_fitting(self, state: Tensor) -> None:
+        require_tensor("state", state)
+        if not len(self.patterns):
+            raise RuntimeError("patterns must be stored first: call store(patterns)")
+        if state.ndim != 2 or state.shape[1] != self.num_units:
+            raise ValueError(f"state must be (B, {self.num_units}): got {list(state.shape)}")
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *rest: Any, **named: Any
+    ) -> None:
+        """What was stored decides how many patterns there are."""
+        saved = state_dict.get(prefix + "patterns")
+        if isinstance(saved, Tensor) and saved.ndim == 2 and saved.shape[1] == self.num_units:
+            self.patterns = self.patterns.new_empty(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *rest, **named)
+
     def _signs(self, name: str, values: Tensor) -> Tensor:
+        if values.dtype == torch.bool:
+            raise TypeError(f"{name} must be -1 or 1: got torch.bool, which has no sign")
         wrong = values[values.abs() != 1]
         if len(wrong):
             raise ValueError(f"{name} must be -1 or 1: got {wrong[0].item()}")
@@ -200,6 +221,7 @@ class HopfieldNetwork(AssociativeMemory):
 
     def energy(self, state: Float[Tensor, "B N"]) -> Float[Tensor, " B"]:
         """−½ σᵀWσ of each state."""
+        self._require_fitting(state)
         state = state.to(self.weights)
         return -((state @ self.weights) * state).sum(-1) / 2
 

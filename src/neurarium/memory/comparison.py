@@ -8,6 +8,7 @@ so that the way is there to be looked at.
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -129,7 +130,8 @@ class RecallComparison:
         One row a memory and cue; green frames where the pattern was recalled, red where not.
 
         Args:
-            shape: of one pattern as an image; by default as the patterns were given.
+            shape: of one pattern as an image; by default as the patterns were given, and of flat
+                ones the rectangle that is most nearly square.
             num_cues: how many cues to draw, the first ones.
             num_iterations: how many columns between cue and recalled state.
 
@@ -143,8 +145,9 @@ class RecallComparison:
 
         require_count("num_cues", num_cues)
         require_count("num_iterations", num_iterations)
-        image = self.shape if shape is None else tuple(shape)
         width = self.targets.shape[1]
+        given = self.shape if len(self.shape) > 1 else _nearly_square(width)
+        image = given if shape is None else tuple(shape)
         if len(image) != 2 or image[0] * image[1] != width:
             raise ValueError(
                 f"shape must be (height, width) of the {width} units of a pattern: got {image}"
@@ -176,7 +179,8 @@ def compare_memories(
         generator: draws cues, corruption and the dynamics of the memories, equally for each.
 
     Raises:
-        TypeError: for patterns that are no floating-point tensor.
+        TypeError: for patterns that are no floating-point tensor, and what has not the face of a
+            memory.
         ValueError: for arguments out of range, and what a memory refuses to store or recall.
 
     Example:
@@ -194,8 +198,9 @@ def compare_memories(
     """
     require_count("num_cues", num_cues)
     require_count("num_iterations", num_iterations)
-    if not memories:
-        raise ValueError("memories must hold at least one memory by name: got none")
+    _require_memories(memories)
+    if not min_overlap > -math.inf:
+        raise ValueError(f"min_overlap must be a number: got {min_overlap}")
     flat = _flattened(patterns)
     seed = int(torch.randint(2**62, (), generator=generator))
     draw = torch.Generator().manual_seed(seed)
@@ -210,6 +215,24 @@ def compare_memories(
     cosine = torch.nn.functional.cosine_similarity(cues, targets)
     shape = tuple(patterns.shape[1:])
     return RecallComparison(results, len(flat), targets, shape, float(cosine.mean()), min_overlap)
+
+
+def _nearly_square(width: int) -> tuple[int, int]:
+    """The largest divisor up to the root, and what it leaves."""
+    height = next(i for i in range(math.isqrt(width), 0, -1) if width % i == 0)
+    return height, width // height
+
+
+def _require_memories(memories: Mapping[str, StoredPatternMemory]) -> None:
+    if not isinstance(memories, Mapping):
+        raise TypeError(f"memories must map names to memories: got {type(memories).__name__}")
+    if not memories:
+        raise ValueError("memories must hold at least one memory by name: got none")
+    for name, memory in memories.items():
+        if not all(callable(getattr(memory, face, None)) for face in ("store", "recall")):
+            raise TypeError(
+                f"memories must have store and recall: got {type(memory).__name__} for {name!r}"
+            )
 
 
 def _flattened(patterns: Tensor) -> Tensor:

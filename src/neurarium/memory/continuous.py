@@ -15,7 +15,7 @@ E is never negative, its gradient is ξ minus the update, and no update increase
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -72,8 +72,9 @@ class ModernMemory(nn.Module):
         - patterns: (K, N); state: (B, N)
 
     Raises:
-        TypeError: for what is no floating-point tensor, or no whole number.
-        ValueError: for an unknown normalizer, a β that is not positive, shapes that do not fit.
+        TypeError: for what is no tensor, or no whole number.
+        ValueError: for an unknown normalizer, a β that is not positive, shapes that do not fit,
+            patterns or cues that are not finite.
         RuntimeError: if nothing was stored.
 
     Example:
@@ -161,6 +162,9 @@ class ModernMemory(nn.Module):
         if not tol >= 0:
             raise ValueError(f"tol must not be negative: got {tol}")
         state = self._checked(state)
+        wrong = state[~state.isfinite()]
+        if len(wrong):
+            raise ValueError(f"state must be finite: got {wrong[0].item()}")
         accepted = tol * self.patterns.norm(dim=-1).amax()
         quiet = torch.zeros(len(state), dtype=torch.bool, device=state.device)
         for _ in range(num_steps):
@@ -183,3 +187,12 @@ class ModernMemory(nn.Module):
         if state.ndim != 2 or state.shape[1] != self.num_units:
             raise ValueError(f"state must be (B, {self.num_units}): got {list(state.shape)}")
         return state.to(self.patterns)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *rest: Any, **named: Any
+    ) -> None:
+        """What was stored decides how many patterns there are."""
+        saved = state_dict.get(prefix + "patterns")
+        if isinstance(saved, Tensor) and saved.ndim == 2 and saved.shape[1] == self.num_units:
+            self.patterns = self.patterns.new_empty(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *rest, **named)

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neurarium.memory.arguments import require_count
 from neurarium.memory.associative import AssociativeMemory
 
 Energy = str | Callable[[Tensor], Tensor]
@@ -68,6 +69,8 @@ class DenseAssociativeMemory(AssociativeMemory):
         True
     """
 
+    least_change = 0.0  # high degrees have energies far below 1; rounding is taken out of changes
+
     def __init__(
         self,
         num_units: int,
@@ -78,11 +81,30 @@ class DenseAssociativeMemory(AssociativeMemory):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(num_units, device=device, dtype=dtype)
+        require_count("degree", degree)
         if not 2 <= degree <= num_units:
             raise ValueError(f"degree must lie in 2 … {num_units}: got {degree}")
         if not callable(energy) and energy not in ("distinct", "power"):
             raise ValueError(f"energy must be 'distinct', 'power' or a callable: got {energy!r}")
         self.degree, self.interaction = degree, energy
+
+    def store(self, patterns: Float[Tensor, "K N"]) -> None:
+        """Store patterns of ±1 in place of those stored before.
+
+        Raises:
+            TypeError: for what is no tensor.
+            ValueError: for other values or another shape, and where F is not finite at ±N: exp
+                of more than 88 units in float32, or 709 in float64.
+        """
+        ends = self.patterns.new_tensor([-self.num_units, self.num_units])
+        found = self._per_pattern(ends)
+        if not found.isfinite().all():
+            kind = str(found.dtype).removeprefix("torch.")
+            raise ValueError(
+                f"energy must be finite at sums of ±{self.num_units} in {kind}: got "
+                f"{found.tolist()}; use dtype=torch.float64, or scale it"
+            )
+        super().store(patterns)
 
     def _per_pattern(self, total: Tensor) -> Tensor:
         """F: minus the energy of one pattern."""
@@ -100,6 +122,7 @@ class DenseAssociativeMemory(AssociativeMemory):
 
     def energy(self, state: Float[Tensor, "B N"]) -> Float[Tensor, " B"]:
         """The energy of each state."""
+        self._require_fitting(state)
         return -self._per_pattern(state.to(self.patterns) @ self.patterns.T).sum(-1)
 
     def flip_energy(
@@ -107,4 +130,7 @@ class DenseAssociativeMemory(AssociativeMemory):
     ) -> Float[Tensor, " B"]:
         """Σ_μ F(s_μ) − F(s_μ − 2 ξ_i σ_i)."""
         after = torch.addr(tracked, state[:, unit], self.patterns[:, unit], alpha=-2)
-        return (self._per_pattern(tracked) - self._per_pattern(after)).sum(-1)
+        now, then = self._per_pattern(tracked), self._per_pattern(after)
+        change = (now - then).sum(-1)
+        rounding = torch.finfo(change.dtype).eps * (now.abs() + then.abs()).sum(-1)
+        return torch.where(change.abs() <= rounding, 0.0, change)

@@ -156,23 +156,31 @@ class MultitaskingHopfield(AssociativeMemory):
             TypeError: for what is no tensor.
             ValueError: for an unknown rule, shapes or entries that do not fit, unsorted examples
                 with the supervised rule, a quality outside (0, 1] or one that cannot be estimated.
+
+        Example:
+            >>> from neurarium.memory import noisy_examples, random_patterns
+            >>> draw = torch.Generator().manual_seed(0)
+            >>> patterns = random_patterns(3, 2000, dilution=0.5, generator=draw)
+            >>> examples = noisy_examples(patterns, 40, 0.4, generator=draw)
+            >>> learned = MultitaskingHopfield(2000).learn(examples, rule="unsupervised")
+            >>> round(learned.quality, 2), round(learned.dataset_entropy, 2)
+            (0.4, 0.13)
         """
         require_examples(examples, rule, quality, num_patterns, self.num_units)
         examples = examples.to(self.patterns)
-        sorted_ = examples.ndim == 3
+        sorted_, known = examples.ndim == 3, patterns is not None
         if patterns is None:
             patterns = majority(examples) if sorted_ else examples
         kept = self._ternary("patterns", patterns)
-        if sorted_ and len(kept) != len(examples):
+        count = num_patterns or len(examples)
+        if (sorted_ or known) and len(kept) != count:
             raise ValueError(
-                f"patterns must be one for each of {len(examples)} groups of examples: "
-                f"got {len(kept)}"
+                f"patterns must be one for each of {count} groups of examples: got {len(kept)}"
             )
         r = estimate_quality(examples) if quality is None else quality
         require_quality(r)
         if sorted_:
             warn_of_other_noise(examples, kept)
-        count = num_patterns or len(examples)
         traces, learned = learned_traces(examples, rule, r, count)
         self._hold(kept, traces, count)
         return learned
@@ -193,9 +201,27 @@ class MultitaskingHopfield(AssociativeMemory):
         return self.unit_traces
 
     def energy(self, state: Float[Tensor, "B N"]) -> Float[Tensor, " B"]:
-        """H of each state."""
+        """H of each state.
+
+        Raises:
+            TypeError: for a state that is no tensor.
+            ValueError: for another shape.
+            RuntimeError: if nothing was stored.
+        """
+        self._require_fitting(state)
         products = state.to(self.unit_traces) @ self.unit_traces
         return -products.square().sum(-1) / (2 * self.num_units)
+
+    def overlaps(self, state: Float[Tensor, "B N"]) -> Float[Tensor, "B K"]:
+        """m of each state with each pattern, in [−(1 − d), 1 − d].
+
+        Raises:
+            TypeError: for a state that is no tensor.
+            ValueError: for another shape.
+            RuntimeError: if nothing was stored.
+        """
+        self._require_fitting(state)
+        return super().overlaps(state)
 
     def flip_energy(
         self, state: Float[Tensor, "B N"], tracked: Float[Tensor, "B M"], unit: int
@@ -234,7 +260,7 @@ class MultitaskingHopfield(AssociativeMemory):
             ValueError: for other values or another shape.
             RuntimeError: if nothing was stored.
         """
-        require_tensor("state", state)
+        self._require_fitting(state)
         require_count("num_sweeps", num_sweeps)
         return super().recall(state, beta=beta, num_sweeps=num_sweeps, generator=generator)
 
@@ -289,6 +315,15 @@ class MultitaskingHopfield(AssociativeMemory):
         self.unit_traces = traces.T.clone(memory_format=torch.contiguous_format)
         self.unit_signs, self.scale = pack_signs(self.unit_traces)
         self.own = traces.square().sum(0)
+
+    def _require_fitting(self, state: Tensor) -> None:
+        require_tensor("state", state)
+        if not len(self.patterns):
+            raise RuntimeError(
+                "patterns must be stored first: call store(patterns) or learn(examples)"
+            )
+        if state.ndim != 2 or state.shape[1] != self.num_units:
+            raise ValueError(f"state must be (B, {self.num_units}): got {list(state.shape)}")
 
     def _ternary(self, name: str, patterns: Tensor) -> Tensor:
         require_ternary(name, patterns)

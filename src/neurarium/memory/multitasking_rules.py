@@ -66,6 +66,11 @@ def require_examples(
             f"{num_patterns} and {quality}"
         )
     require_count("num_patterns", num_patterns)
+    if num_patterns > len(examples):
+        raise ValueError(
+            f"num_patterns must be at most the number of examples, {len(examples)}: "
+            f"got {num_patterns}"
+        )
 
 
 def estimate_quality(examples: Float[Tensor, "K M N"]) -> float:
@@ -149,5 +154,5 @@ def warn_of_other_noise(examples: Float[Tensor, "K M N"], patterns: Float[Tensor
         warnings.warn(
             f"examples must be blank exactly where their pattern is: {share:.2g} of all entries "
             "are not; the theory of multitasking memories does not cover this noise",
-            stacklevel=4,
+            stacklevel=3,
         )

@@ -50,6 +50,8 @@ def require_ternary(name: str, values: Any) -> None:
         ValueError: patterns must be -1, 0 or 1: got 0.5
     """
     require_tensor(name, values)
+    if values.dtype == torch.bool:
+        raise TypeError(f"{name} must be -1, 0 or 1: got torch.bool, which has no sign")
     wrong = values[(values.abs() != 1) & (values != 0)]
     if len(wrong):
         raise ValueError(f"{name} must be -1, 0 or 1: got {wrong[0].item():.6g}")

@@ -201,6 +201,7 @@ def states(records: Records) -> Any:
     side = round(len(shared["cue"]) ** 0.5)
     figure, panels = pyplot.subplots(1, len(pictures), figsize=(1.3 * len(pictures), 1.7))
     for panel, (name, values) in zip(panels, pictures.items(), strict=True):
+        panel.spines[:].set_visible(True)
         panel.imshow(values.reshape(side, side), cmap="gray_r", vmin=-1, vmax=1)
         panel.set_title(name, fontsize=7)
         panel.set_xticks([])

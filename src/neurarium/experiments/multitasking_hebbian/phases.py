@@ -31,7 +31,13 @@ from neurarium.memory import MultitaskingHopfield, random_patterns
 from neurarium.memory.theory import hierarchical_overlaps, multitasking_solve
 
 from . import figures
-from .simulation import STRAY, largest_difference, predicted_stray, settled_overlaps
+from .simulation import (
+    STRAY,
+    largest_difference,
+    predicted_jump,
+    predicted_stray,
+    settled_overlaps,
+)
 
 PHASES_OF = ("paramagnet", "pure", "hierarchical", "parallel")
 CLOSED = (0.8, 0.95)
@@ -95,12 +101,13 @@ PRESETS = {
 
 def theory(cell: Cell, config: Config, context: Context) -> Mapping[str, Any]:
     """The solution that the hierarchical state leads to."""
-    d = float(cell.dilution)
-    temperature = float(cell.temperature) * (1 - d)
-    state = multitasking_solve(int(cell.num_patterns), d, 1 / temperature)
+    d, k = float(cell.dilution), int(cell.num_patterns)
+    beta = 1 / (float(cell.temperature) * (1 - d))
+    state = multitasking_solve(k, d, beta)
     return {
         "overlaps": state.overlaps.abs().tolist(),
         "softness": state.softness,
+        "jump": predicted_jump(state, beta, config.num_units),
         "phase": state.phase,
     }
 
@@ -123,6 +130,7 @@ def _compared(cell: Cell, num_units: int, config: Config, context: Context) -> R
     found = settled_overlaps(memory, patterns, float(cell.temperature) * (1 - d), config)
     gap = largest_difference(found, expected["overlaps"])
     stray = predicted_stray(float(expected["softness"]), d, num_units)
+    stray = max(stray, float(expected["jump"]))
     return Result(
         {
             "gap": gap,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from neurarium.memory import MultitaskingHopfield, mixture_states
+from neurarium.memory.theory import MultitaskingState, multitasking_solve
 
 STRAY = 0.01
 """A point is away from a transition where the theory predicts that samples stray less."""
@@ -56,3 +57,21 @@ def largest_difference(found: Sequence[float], expected: Sequence[float]) -> flo
 def predicted_stray(softness: float, dilution: float, num_units: int) -> float:
     """((1 − d)/N)^½ / (1 − softness): the scatter of N entries, amplified by the soft mode."""
     return math.sqrt((1 - dilution) / num_units) / max(1 - softness, 1e-9)
+
+
+def predicted_jump(state: MultitaskingState, beta: float, num_units: int) -> float:
+    """How far apart two solutions are between which a sample's own patterns may decide.
+
+    Where one that the hierarchical start leads to has just ended, another is found, and it need not
+    be soft. A sample's share of blanks is off by up to 3/√N: at dilutions so far away the start and
+    the state itself lead to the same solution, or else to solutions this far apart.
+    """
+    k, reach, largest = len(state.overlaps), 3 / math.sqrt(num_units), 0.0
+    for shifted in (state.dilution - reach, state.dilution + reach):
+        if 0 <= shifted < 1:
+            ends = [
+                multitasking_solve(k, shifted, beta, init=init).overlaps.tolist()
+                for init in ("hierarchical", state.overlaps)
+            ]
+            largest = max(largest, largest_difference(*ends))
+    return largest

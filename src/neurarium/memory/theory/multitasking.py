@@ -159,6 +159,8 @@ def multitasking_free_energy(
     beta: float,
     *,
     dataset_entropy: float = 0.0,
+    num_samples: int | None = None,
+    generator: torch.Generator | None = None,
 ) -> Float[Tensor, "*S"]:
     r"""f a unit, stationary at solutions; differentiable, float64.
 
@@ -169,13 +171,16 @@ def multitasking_free_energy(
         dilution: d.
         beta: inverse temperature, or ``math.inf``.
         dataset_entropy: ρ of the examples.
+        num_samples: draw so many entries in place of listing all 3^K.
+        generator: draws them.
 
     Shapes:
-        - example_overlaps: (…, K), K at most 9
+        - example_overlaps: (…, K), K at most 9 without samples
         - output: (…)
 
     Raises:
-        ValueError: for values out of range.
+        TypeError: for a number of samples that is not whole.
+        ValueError: for values out of range, K > 9 without samples.
 
     Example:
         >>> import torch
@@ -184,7 +189,9 @@ def multitasking_free_energy(
     """
     require_beta(beta)
     require_entropy(dataset_entropy)
-    ensemble = pattern_ensemble(example_overlaps.shape[-1], dilution)
+    ensemble = pattern_ensemble(
+        example_overlaps.shape[-1], dilution, num_samples=num_samples, generator=generator
+    )
     return _free_energy(example_overlaps.double(), ensemble, beta, dataset_entropy)
 
 

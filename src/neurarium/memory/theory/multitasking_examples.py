@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -65,7 +66,12 @@ def examples_needed(quality: float, *, theta: float = 2**-0.5) -> int:
 
 
 def one_step_overlaps(
-    num_patterns: int, dilution: float, dataset_entropy: float
+    num_patterns: int,
+    dilution: float,
+    dataset_entropy: float,
+    *,
+    num_samples: int | None = None,
+    generator: torch.Generator | None = None,
 ) -> Float[Tensor, " K"]:
     r"""Signal against noise: overlaps one step after the hierarchical state, at zero temperature.
 
@@ -76,23 +82,27 @@ def one_step_overlaps(
               \mathrm{erf}\Bigl( \frac{\xi \cdot n}{\sqrt{2 \rho \sum_\nu \xi_\nu^2 n_\nu^2}} \Bigr)
 
     Args:
-        num_patterns: K, at most 9.
+        num_patterns: K; all 3^K entries are averaged over up to 9, beyond that ``num_samples``.
         dilution: d.
         dataset_entropy: ρ of the examples.
+        num_samples: draw so many entries in place of listing them.
+        generator: draws them.
 
     Shapes:
         - output: (K,), float64
 
     Raises:
-        TypeError: for a number of patterns that is not whole.
-        ValueError: for values out of range.
+        TypeError: for counts that are not whole.
+        ValueError: for values out of range, K > 9 without samples.
 
     Example:
         >>> round(one_step_overlaps(1, 0.0, 1.0).item(), 4)  # erf(1/√2)
         0.6827
     """
     require_entropy(dataset_entropy)
-    ensemble = pattern_ensemble(num_patterns, dilution)
+    ensemble = pattern_ensemble(
+        num_patterns, dilution, num_samples=num_samples, generator=generator
+    )
     n = hierarchical_overlaps(num_patterns, dilution)
     mean, spread = ensemble.field(n, dataset_entropy)
     found = noise_average(mean, spread, math.inf)
