@@ -24,11 +24,12 @@ from neurarium.experiments.multitasking_hebbian import (
 )
 from neurarium.experiments.multitasking_hebbian.simulation import (
     largest_difference,
+    predicted_jump,
     predicted_stray,
     settled_overlaps,
 )
 from neurarium.memory import MultitaskingHopfield, random_patterns
-from neurarium.memory.theory import critical_dilution
+from neurarium.memory.theory import critical_dilution, multitasking_solve
 
 mpl.use("Agg")
 needs_data = pytest.mark.skipif(
@@ -137,6 +138,17 @@ def test_samples_stray_more_where_the_theory_is_soft():
     torch.manual_seed(0)
     found = settled_overlaps(memory, patterns, 0.02, SimpleNamespace(num_chains=2, num_sweeps=5))
     assert found == pytest.approx([0.7, 0.21], abs=0.04)
+
+
+def test_samples_may_jump_where_a_solution_has_just_ended():
+    def jump(dilution, temperature, num_units):
+        beta = 1 / (temperature * (1 - dilution))
+        return predicted_jump(multitasking_solve(3, dilution, beta), beta, num_units)
+
+    assert jump(0.6, 0.02, 300_000) == pytest.approx(0.032, abs=2e-3)  # the hierarchy's end
+    assert jump(0.6, 0.02, 10**9) < 1e-3  # for large samples it is over
+    for dilution in (0.0, 0.4, 0.5, 0.8):
+        assert jump(dilution, 0.02, 300_000) < 1e-3
 
 
 def learned(method, quality, entropy, overlaps, *, num_units=2000, softness=0.1, expected=0.9):

@@ -383,6 +383,8 @@ def test_bad_arguments():
         memory.recall(phasors(1, 5))
     with pytest.raises(ValueError, match="patterns must have modulus 1: got 2"):
         memory.store(2 * phasors(2, 5))
+    with pytest.raises(ValueError, match="patterns must have modulus 1: got nan"):
+        memory.store(phasors(2, 5) * math.nan)
     with pytest.raises(TypeError, match=r"patterns must be complex: got torch\.float32"):
         memory.store(torch.ones(2, 5))
     with pytest.raises(ValueError, match=r"patterns must have shape \(K >= 1, 5\): got \[2, 4\]"):
@@ -428,6 +430,8 @@ def test_bad_sequences():
         memory.store([])
     with pytest.raises(ValueError, match="phase_offsets must have one number a sequence: got 2"):
         memory.store([phasors(2, 5)], phase_offsets=[0.0, 1.0])
+    with pytest.raises(ValueError, match="phase_offsets must be finite: got nan"):
+        memory.store([phasors(2, 5)], phase_offsets=[math.nan])
     memory.store([phasors(2, 5)])
     with pytest.raises(ValueError, match="direction must be 1 or -1: got 0"):
         memory.replay(memory.cue(0), direction=0)
@@ -437,3 +441,5 @@ def test_bad_sequences():
         memory.cue(0, 2)
     with pytest.raises(ValueError, match="jitter must be at least 0"):
         memory.replay(memory.cue(0), jitter=-0.1)
+    with pytest.raises(ValueError, match="jitter must be at least 0: got nan"):
+        memory.replay(memory.cue(0), jitter=math.nan)

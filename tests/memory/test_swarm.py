@@ -320,6 +320,10 @@ def test_capture_times_are_the_first_moments_within_reach():
             assert float(run.capture_times[body, reward]) == expected
     assert 0 < run.share_captured < 1
     assert run.first_capture == float(run.capture_times.min())
+    later = swarm.run(0.1).capture_times
+    known = run.capture_times.isfinite()
+    assert torch.equal(later[known], run.capture_times[known])
+    assert (later[~known] > 3.0).all()
 
 
 def test_a_single_body_takes_rewards_away_from_every_particle():
@@ -434,10 +438,20 @@ def test_bad_swarms(rooms):
         swarm.reset(positions=torch.ones(2, 2))
     with pytest.raises(ValueError, match="positions must be finite"):
         swarm.reset(positions=torch.full((3, 2), math.nan))
+    with pytest.raises(TypeError, match="fields must be a tensor: got list"):
+        swarm.reset(fields=[[40.0, 40.0]] * 3)
+    with pytest.raises(ValueError, match=r"phases must have shape \[3\]: got \[3, 1\]"):
+        swarm.reset(phases=torch.zeros(3, 1))
+    with pytest.raises(ValueError, match="phases must be finite"):
+        swarm.reset(phases=torch.full((3,), math.nan))
     with pytest.raises(ValueError, match=r"seconds must be at least dt = 0.01: got 0.001"):
         swarm.run(0.001)
+    with pytest.raises(ValueError, match="seconds must be finite: got inf"):
+        swarm.run(math.inf)
     with pytest.raises(RuntimeError, match=r"call reset\(positions=…\)"):
         NeuroSwarms(open_plane([(80.0, 80.0)]), 3).run(1.0)
+    with pytest.raises(RuntimeError, match="agents must be placed before a step"):
+        NeuroSwarms(open_plane([(80.0, 80.0)]), 3).step()
     with pytest.raises(ValueError, match=r"swarm_tau must be at least dt = 0.2: got 0.1"):
         SwarmParameters(dt=0.2)
     with pytest.raises(ValueError, match="sigma must be positive: got 0"):
@@ -448,9 +462,22 @@ def test_bad_swarms(rooms):
         SwarmParameters(kappa=math.nan)
     with pytest.raises(ValueError, match="mass must be positive"):
         SwarmParameters(mass=-1.0)
+    with pytest.raises(ValueError, match="mass_std must be at least 0: got -1"):
+        SwarmParameters(mass_std=-1.0)
     heavy = replace(SwarmParameters(), mass=0.1, mass_std=10.0)
     with pytest.raises(ValueError, match="mass_std must leave every mass positive"):
         NeuroSwarms(rooms, 30, params=heavy, generator=generator())
+
+
+def test_an_arena_may_have_neither_walls_nor_rewards():
+    """Sight ends at the edge of the map; cues may stand beyond it."""
+    arena = Arena([], [(60, 30), (500, 30)], [], spawns=[(40, 40, 15)], size=(80, 80))
+    assert arena.barrier.eq(0).all()
+    assert arena.tile_sight.all()
+    assert arena.cue_sight.all(0).tolist() == [True, False]
+    run = NeuroSwarms(arena, 6, generator=generator()).run(0.2)
+    assert run.positions.isfinite().all()
+    assert (run.share_captured, run.first_capture) == (0.0, math.inf)
 
 
 def test_bad_mazes(tmp_path):

@@ -138,7 +138,7 @@ class PhasorMemory(nn.Module):
     def store(self, patterns: Complex[Tensor, "K N"]) -> None:
         """Store patterns of modulus 1 in place of those stored before."""
         self._require_state("patterns", patterns, "K")
-        wrong = (patterns.abs() - 1).abs() > 1e-3
+        wrong = ~((patterns.abs() - 1).abs() <= 1e-3)  # also where it is nan
         if wrong.any():
             value = patterns[wrong][0].abs().item()
             raise ValueError(

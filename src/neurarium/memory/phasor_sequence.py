@@ -167,13 +167,17 @@ class ThetaGammaMemory(PhasorMemory):
                 f"phase_offsets must have one number a sequence: got {len(phase_offsets)} "
                 f"for {len(sequences)}"
             )
+        offsets = [0.0] * len(sequences) if phase_offsets is None else list(phase_offsets)
+        for offset in offsets:
+            if not math.isfinite(offset):
+                raise ValueError(f"phase_offsets must be finite: got {offset}")
         items, places = _distinct(torch.cat(list(sequences)))
         super().store(items)
         lengths = [len(sequence) for sequence in sequences]
         self.order = self.order.new_full((len(lengths), self.num_slots), -1)
         for row, indices in zip(self.order, places.split(lengths), strict=True):
             row[: len(indices)] = indices
-        self.offsets = self.offsets.new_tensor(phase_offsets or [0.0] * len(lengths))
+        self.offsets = self.offsets.new_tensor(offsets)
         self._store_transitions(tagged=phase_offsets is not None)
 
     def _store_transitions(self, *, tagged: bool) -> None:
@@ -267,7 +271,7 @@ class ThetaGammaMemory(PhasorMemory):
         require_count("num_steps", num_steps)
         _require_direction(direction)
         check_step(self.coupling, dt, noise)
-        if jitter < 0:
+        if not (jitter >= 0 and math.isfinite(jitter)):
             raise ValueError(f"jitter must be at least 0: got {jitter}")
         cos, sin = self._parts(cue)
         given, weights = torch.atan2(sin, cos), self._operator()

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from neurarium.memory.arguments import require_count
+from neurarium.memory.arguments import require_count, require_tensor
 from neurarium.memory.swarm_arena import Arena
 from neurarium.memory.swarm_motion import (
     exponential_distance,
@@ -99,6 +99,8 @@ class SwarmParameters:
                 raise ValueError(f"{name} must be positive: got {getattr(self, name)}")
         if self.mass is not None and not self.mass > 0:
             raise ValueError(f"mass must be positive: got {self.mass}")
+        if self.mass_std < 0:
+            raise ValueError(f"mass_std must be at least 0: got {self.mass_std}")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1): got {self.momentum}")
         for name in ("cue_tau", "reward_tau", "swarm_tau"):
@@ -166,13 +168,14 @@ class Trajectories:
 
     @property
     def share_captured(self) -> float:
-        """Share of all pairs of a body and a reward in which the body took the reward."""
-        return float(self.capture_times.isfinite().double().mean())
+        """Share of all pairs of a body and a reward in which the body took it; 0 of none."""
+        taken = self.capture_times.isfinite()
+        return float(taken.sum() / max(taken.numel(), 1))
 
     @property
     def first_capture(self) -> float:
         """Seconds until any body took a reward; ∞ if none did."""
-        return float(self.capture_times.min())
+        return float(self.capture_times.min()) if self.capture_times.numel() else math.inf
 
 
 class NeuroSwarms:
@@ -266,10 +269,14 @@ class NeuroSwarms:
         fields = self._inside("fields", fields, number)
         if phases is None:
             phases = 2 * math.pi * torch.rand(number, generator=generator, dtype=torch.float64)
+        _require_finite("phases", phases, (number,))
         chosen = torch.randint(len(arena.cue_sight), (number,), generator=generator)
         self.preferred_cues = arena.cue_sight[chosen].double()
         self.max_speed = self._draw_limits(generator)
         self.time = 0.0
+        self.capture_times = torch.full(
+            (self.num_bodies, len(arena.rewards)), math.inf, dtype=torch.float64
+        )
         nothing = torch.zeros(number, len(arena.rewards), dtype=torch.bool)
         self.geometry = self._look(positions, fields, nothing)
         seen = self.geometry
@@ -299,10 +306,7 @@ class NeuroSwarms:
 
     def _inside(self, name: str, points: Tensor, count: int) -> Float[Tensor, "count 2"]:
         """The points in float64; raises unless all of them are inside the walls."""
-        if points.shape != (count, 2):
-            raise ValueError(f"{name} must have shape [{count}, 2]: got {list(points.shape)}")
-        if not points.isfinite().all():
-            raise ValueError(f"{name} must be finite: got nan or an infinity")
+        _require_finite(name, points, (count, 2))
         width, height = self.arena.size
         on_map = ((points >= 0) & (points < points.new_tensor([width, height]))).all(1)
         outside = ~(on_map & self.arena.interior[self.arena.point_of(points)])
@@ -354,6 +358,8 @@ class NeuroSwarms:
 
     def step(self) -> SwarmState:
         """One time step; returns the new state."""
+        if not hasattr(self, "state"):
+            raise RuntimeError("agents must be placed before a step: call reset(positions=…)")
         p, before, seen = self.params, self.state, self.geometry
         inputs = self._filter_inputs(before, seen)
         activation = self._activate(*inputs)
@@ -368,6 +374,9 @@ class NeuroSwarms:
         near = self.reward_distances(positions) < p.capture_radius
         captured = before.captured | near  # a single body takes rewards away from every particle
         self.time += p.dt
+        self.capture_times = torch.where(
+            near & self.capture_times.isinf(), self.time, self.capture_times
+        )
         self.geometry = self._look(positions, moved_fields, captured)
         self.state = SwarmState(
             positions,
@@ -458,25 +467,28 @@ class NeuroSwarms:
         Args:
             seconds: simulated time, at least one step.
         """
+        if not math.isfinite(seconds):
+            raise ValueError(f"seconds must be finite: got {seconds}")
         num_steps = round(seconds / self.params.dt)
         if num_steps < 1:
             raise ValueError(f"seconds must be at least dt = {self.params.dt}: got {seconds}")
-        if not hasattr(self, "state"):
-            raise RuntimeError("agents must be placed before a run: call reset(positions=…)")
-        taken = torch.full(
-            (self.num_bodies, len(self.arena.rewards)), math.inf, dtype=torch.float64
-        )
-        taken[self.state.captured[: self.num_bodies]] = self.time
         rows, times = [], []
         for _ in range(num_steps):
             state = self.step()
-            new = state.captured[: self.num_bodies] & taken.isinf()
-            taken[new] = self.time
             times.append(self.time)
             rows.append((state.positions, state.fields, state.phases, state.activation))
         positions, moved_fields, phases, activations = map(torch.stack, zip(*rows, strict=True))
         clock = torch.tensor(times, dtype=torch.float64)
-        return Trajectories(clock, positions, moved_fields, phases, activations, taken)
+        captures = self.capture_times
+        return Trajectories(clock, positions, moved_fields, phases, activations, captures)
+
+
+def _require_finite(name: str, value: Tensor, shape: tuple[int, ...]) -> None:
+    require_tensor(name, value)
+    if value.shape != shape:
+        raise ValueError(f"{name} must have shape {list(shape)}: got {list(value.shape)}")
+    if not value.isfinite().all():
+        raise ValueError(f"{name} must be finite: got nan or an infinity")
 
 
 def _mean(values: Float[Tensor, "N M"], visible: Bool[Tensor, "N M"]) -> Float[Tensor, " N"]:

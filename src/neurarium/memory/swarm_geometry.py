@@ -105,7 +105,7 @@ def barriers(interior: Map) -> tuple[Map, Map]:
     weight = np.where(interior[..., None], near, far)
     total = weight.sum(-1, keepdims=True)
     normal = (weight / np.where(total > 0, total, 1.0)) @ RAYS
-    return strength / strength.max(), np.where(interior[..., None], -normal, normal)
+    return strength / (strength.max() or 1.0), np.where(interior[..., None], -normal, normal)
 
 
 def tile_centres(interior: Map) -> Map:
@@ -149,6 +149,7 @@ def _walker() -> Any:
 
 def _walks(blocked: Map, sources: Map, targets: Map) -> Map:
     seen = np.zeros((len(sources), len(targets)), dtype=np.bool_)
+    width, height = blocked.shape
     for i in range(len(sources)):
         for j in range(len(targets)):
             x, y = sources[i]
@@ -161,8 +162,12 @@ def _walks(blocked: Map, sources: Map, targets: Map) -> Map:
                 x += dx
                 y += dy
                 column, row = round(x), round(y)
+                passed = (x1 > column) != right or (y1 > row) != above
+                if not (0 <= column < width and 0 <= row < height):
+                    reached = passed
+                    break
                 if blocked[int(column), int(row)]:
                     break
-                reached = (x1 > column) != right or (y1 > row) != above
+                reached = passed
             seen[i, j] = reached
     return seen
