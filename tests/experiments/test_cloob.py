@@ -206,6 +206,24 @@ def test_recalls_count_what_is_better_than_the_partner():
         assert measures.recalls(*noisy)[f"recall_{k}"] == pytest.approx(_by_ranking(*noisy, k))
 
 
+def test_equal_embeddings_find_partners_by_chance():
+    x = torch.ones(20, 3)
+    assert measures.recalls(x, x) == pytest.approx({"recall_1": 0.05, "recall_5": 0.25})
+    texts = torch.eye(8)
+    texts[1] = texts[0]  # one caption of two pictures: the first text is found by both
+    found = measures.recalls(texts, texts)
+    assert found == pytest.approx({"recall_1": 7 / 8, "recall_5": 1.0})
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.02])
+def test_probes_see_directions_of_little_variance(scale):
+    x = draw(600, 8)
+    labels = (x[:, 0] > 0).long()
+    x[:, 0] *= scale
+    x = normalize(x, dim=1)
+    assert measures.probe_accuracy(x[:300], labels[:300], x[300:], labels[300:]) > 0.93
+
+
 def _by_ranking(x, y, k=1):
     products = x @ y.T
     hits = [
@@ -261,6 +279,10 @@ def test_what_cannot_be_computed_is_refused_at_once():
         config.Config(methods=("clip",))
     with pytest.raises(ValueError, match="num_pairs must lie in 256 … 25000: got 30000"):
         config.Config(num_pairs=30_000)
+    with pytest.raises(ValueError, match="num_settings must be at least 1: got 0"):
+        config.Config(num_settings=0)
+    with pytest.raises(ValueError, match="batch_size must be at least 2: got 1"):
+        config.Config(batch_size=1)
     assert set(COMPARISON.presets) == {"smoke", "quick", "full", "paper"}
     assert COMPARISON.presets["full"].num_seeds >= 3  # for an interval
 

@@ -286,6 +286,19 @@ def test_soft_targets_are_distributions_that_share_among_similar_pairs():
     assert info_nce(aligned, aligned, temperature=0.02) < 1e-12
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_one_number_may_be_a_tensor_of_any_shape(shape, dtype):
+    x, y = (rows.float() for rows in pairs())
+    number = torch.full(shape, 0.25, dtype=dtype)
+    for loss in (info_loob, info_nce):
+        for reduction in ("mean", "none"):
+            found = loss(x, y, temperature=number, reduction=reduction)
+            assert_close(found, loss(x, y, temperature=0.25, reduction=reduction))
+    found = torch.stack(retrieve_pairs(x, y, beta=number))
+    assert_close(found, torch.stack(retrieve_pairs(x, y, beta=0.25)))
+
+
 def test_reductions():
     x, y = pairs()
     for loss in (info_loob, info_nce):
@@ -433,6 +446,13 @@ def test_rows_that_are_said_to_have_unit_length_are_checked():
             "same must be None with soft targets",
         ),
         (lambda x: retrieve_pairs(x, x, beta=-1.0), ValueError, "beta must be finite"),
+        (lambda x: retrieve_pairs(x, x, beta="8"), TypeError, "beta must be a number: got str"),
+        (lambda x: retrieve_pairs(x, x, beta=x), ValueError, r"one number: got shape \[6, 5\]"),
+        (
+            lambda x: retrieve_pairs(x, x, beta=torch.tensor(8)),
+            TypeError,
+            "beta must be floating point: got torch.int64",
+        ),
         (lambda x: CLOOBLoss(beta=0), ValueError, "beta must be positive and finite: got 0"),
         (lambda x: zero_shot_weights(nn.Identity(), []), ValueError, "at least one class"),
         (lambda x: zero_shot_weights(nn.Identity(), ["a 3"]), TypeError, "tokenise texts first"),
@@ -441,6 +461,11 @@ def test_rows_that_are_said_to_have_unit_length_are_checked():
             lambda x: zero_shot_weights(nn.Identity(), [x, x[:, 1:]]),
             ValueError,
             r"shape \[5\], as the first class: got \[4\]; pad",
+        ),
+        (
+            lambda x: zero_shot_weights(lambda rows: rows.sum(1), [x, x]),
+            ValueError,
+            r"one row for each prompt, shape \(12, E\): got \[12\]",
         ),
         (
             lambda x: TwoTower(nn.Identity(), nn.Identity(), 4)(x, x),

@@ -29,10 +29,11 @@ def test_inputs_are_what_the_configuration_says(pair):
 
 
 def test_all_four_retrievals(pair):
-    found = retrieve_pairs(*pair, beta=BETA)
+    x, y = pair
+    found = retrieve_pairs(x, y, beta=BETA)
     for ours, theirs in (("u_x", "xx"), ("u_y", "xy"), ("v_x", "yx"), ("v_y", "yy")):
         assert_close(getattr(found, ours), TENSORS[f"retrieved_{theirs}"], **TOLERANCE)
-    for ours, rows in zip(found, CLOOBLoss(beta=BETA).retrieve(*pair_of()), strict=True):
+    for ours, rows in zip(found, CLOOBLoss(beta=BETA).retrieve(x, y), strict=True):
         assert_close(ours, rows, rtol=0, atol=0)
 
 

@@ -51,15 +51,34 @@ def check_same(same: Tensor, num_pairs: int) -> None:
         )
 
 
-def require_temperature(temperature: float | Tensor) -> None:
-    """Raise unless it is one positive number, or a tensor with one element."""
+def checked_temperature(temperature: float | Tensor) -> float | Tensor:
+    """One positive number as it is; a tensor with one element without axes, so it fits any rows."""
     if isinstance(temperature, Tensor):
-        if temperature.numel() != 1:
-            raise ValueError(f"temperature must be one number: got shape {list(temperature.shape)}")
-    elif isinstance(temperature, bool) or not isinstance(temperature, Real):
+        return _without_axes(temperature, "temperature")
+    if isinstance(temperature, bool) or not isinstance(temperature, Real):
         raise TypeError(f"temperature must be a number: got {type(temperature).__name__}")
-    elif not 0 < temperature < math.inf:
+    if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be positive and finite: got {temperature}")
+    return float(temperature)
+
+
+def checked_pair_beta(beta: float | Tensor) -> float | Tensor:
+    """β of both memories: a number of at least 0, or a tensor with one element without axes."""
+    if isinstance(beta, Tensor):
+        return _without_axes(beta, "beta")
+    if isinstance(beta, bool) or not isinstance(beta, Real):
+        raise TypeError(f"beta must be a number: got {type(beta).__name__}")
+    if not 0 <= beta < math.inf:
+        raise ValueError(f"beta must be finite and at least 0: got {beta}")
+    return float(beta)
+
+
+def _without_axes(value: Tensor, name: str) -> Tensor:
+    if value.numel() != 1:
+        raise ValueError(f"{name} must be one number: got shape {list(value.shape)}")
+    if not value.is_floating_point():
+        raise TypeError(f"{name} must be floating point: got {value.dtype}")
+    return value.reshape(())
 
 
 def check_lengths(x: Tensor, name: str, *, unit: bool) -> None:

@@ -23,7 +23,7 @@ from neurarium.memory.contrastive_checks import (
     check_negatives,
     check_pairs,
     check_same,
-    require_temperature,
+    checked_temperature,
 )
 
 TARGETS = ("identity", "soft")
@@ -76,7 +76,8 @@ def info_loob(
         >>> info_loob(x, x, temperature=1.0)  # log 2 - 1
         tensor(-0.3069)
     """
-    num_pairs = _checked(anchors, partners, ("anchors", "partners"), temperature, same, reduction)
+    num_pairs = _checked(anchors, partners, ("anchors", "partners"), same, reduction)
+    temperature = checked_temperature(temperature)
     with torch.autocast(anchors.device.type, enabled=False):
         if num_pairs > LARGEST_FORMED:
             losses = _in_chunks(anchors, partners, temperature, same)
@@ -132,7 +133,8 @@ def info_nce(
         raise ValueError(f"targets must be one of {', '.join(TARGETS)}: got {targets!r}")
     if same is not None and targets == "soft":
         raise ValueError("same must be None with soft targets, which share the weight: got a mask")
-    num_pairs = _checked(x, y, ("x", "y"), temperature, same, reduction)
+    num_pairs = _checked(x, y, ("x", "y"), same, reduction)
+    temperature = checked_temperature(temperature)
     with torch.autocast(x.device.type, enabled=False):
         logits = _logits(x, y, temperature)
         if same is not None:
@@ -186,13 +188,11 @@ def _checked(
     x: Tensor,
     y: Tensor,
     names: tuple[str, str],
-    temperature: float | Tensor,
     same: Tensor | None,
     reduction: str,
 ) -> int:
     check_pairs(x, y, names)
     check_negatives(len(x))
-    require_temperature(temperature)
     if same is not None:
         check_same(same, len(x))
     if reduction not in REDUCTIONS:

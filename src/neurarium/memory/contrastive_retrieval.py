@@ -12,9 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from neurarium.memory.contrastive_checks import check_pairs
+from neurarium.memory.contrastive_checks import check_pairs, checked_pair_beta
 from neurarium.memory.retrieval import hopfield_retrieve
-from neurarium.memory.retrieval_checks import checked_beta
 
 LARGEST_FORMED = 2048
 """Pairs up to which four association matrices of 4 N² bytes each are cheap to keep."""
@@ -57,7 +56,7 @@ def retrieve_pairs(
         - output: four times (N, d)
 
     Raises:
-        TypeError: for integers and for dtypes that differ.
+        TypeError: for integers, for dtypes that differ and for a beta that is no number.
         ValueError: for shapes that do not fit and for beta < 0.
 
     Example:
@@ -69,15 +68,15 @@ def retrieve_pairs(
                 [1., 0., 0., 0.]])
     """
     check_pairs(x, y)
-    one = beta[None] if isinstance(beta, Tensor) and not beta.ndim else beta
-    scale = checked_beta(one, x)
+    beta = checked_pair_beta(beta)
     retrieved: tuple[Tensor, ...]
     if len(x) > LARGEST_FORMED:
         states = torch.cat([x, y])
+        one = beta[None] if isinstance(beta, Tensor) else beta
         u, v = (hopfield_retrieve(states, memory, beta=one) for memory in (x, y))
         retrieved = (u[: len(x)], u[len(x) :], v[: len(x)], v[len(x) :])
     else:
-        retrieved = _formed(x, y, scale.squeeze() if isinstance(scale, Tensor) else scale)
+        retrieved = _formed(x, y, beta)
     return PairRetrieval(*(F.normalize(rows, dim=-1) for rows in retrieved))
 
 

@@ -8,7 +8,7 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from neurarium.memory.contrastive_checks import require_temperature
+from neurarium.memory.contrastive_checks import checked_temperature
 
 
 class ContrastiveTemperature(nn.Module):
@@ -45,7 +45,7 @@ class ContrastiveTemperature(nn.Module):
         super().__init__()
         if isinstance(temperature, Tensor):
             raise TypeError("temperature must be a number: got Tensor; learn=True makes one")
-        require_temperature(temperature)
+        checked_temperature(temperature)
         if not isinstance(min_temperature, Real) or not 0 < min_temperature <= 1:
             raise ValueError(f"min_temperature must lie in (0, 1]: got {min_temperature}")
         if learn and not min_temperature <= temperature <= 1:

@@ -146,7 +146,8 @@ def zero_shot_weights(
 
     Raises:
         TypeError: for prompts that are not tensors, such as texts that were not tokenised.
-        ValueError: for no class, a class without prompts, and classes of different shapes.
+        ValueError: for no class, a class without prompts, classes of different shapes, and an
+            encoder that returns another shape.
 
     Example:
         >>> table = nn.Embedding.from_pretrained(torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 2.0]]))
@@ -165,6 +166,12 @@ def zero_shot_weights(
                 f"prompts[{place}] must have prompts of shape {list(prompts[0].shape[1:])}, as the "
                 f"first class: got {list(of_class.shape[1:])}; pad them"
             )
-    embedded = F.normalize(encoder(torch.cat(list(prompts))), dim=-1)
-    of_classes = embedded.split([len(of_class) for of_class in prompts])
+    sizes = [len(of_class) for of_class in prompts]
+    encoded = encoder(torch.cat(list(prompts)))
+    if not isinstance(encoded, Tensor) or encoded.ndim != 2 or len(encoded) != sum(sizes):
+        found = list(encoded.shape) if isinstance(encoded, Tensor) else type(encoded).__name__
+        raise ValueError(
+            f"encoder must return one row for each prompt, shape ({sum(sizes)}, E): got {found}"
+        )
+    of_classes = F.normalize(encoded, dim=-1).split(sizes)
     return F.normalize(torch.stack([rows.mean(0) for rows in of_classes]), dim=-1)

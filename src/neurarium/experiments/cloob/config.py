@@ -24,15 +24,15 @@ class Config:
         num_transfer: scenes of digits of another source.
         num_steps: optimizer steps of a fit.
         batch_size: pairs of a step.
-        num_settings: how many settings of each method are tried; one needs no selection.
+        num_settings: how many settings of each method are tried, 6 are all; one needs no selection.
         tuning_steps: optimizer steps of a trial.
         weight_decay: of AdamW on matrices and filters; never on norms, biases and temperatures.
         warmup: share of the steps in which the learning rate rises.
         num_cycles: of the cosine that it then falls by.
 
     Raises:
-        ValueError: for an unknown method, without clip and cloob, and for counts that MNIST's
-            digits do not suffice for.
+        ValueError: for an unknown method, without clip and cloob, for counts that MNIST's digits
+            do not suffice for, and for other counts below 1.
     """
 
     methods: tuple[str, ...] = METHODS
@@ -62,6 +62,11 @@ class Config:
             "num_retrieval": (10, 3_500),
             "num_transfer": (10, 1_797),
         }
+        for name in ("num_seeds", "num_steps", "num_settings", "tuning_steps", "num_cycles"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1: got {getattr(self, name)}")
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size must be at least 2: got {self.batch_size}")
         for name, (least, most) in limits.items():
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must lie in {least} … {most}: got {getattr(self, name)}")

@@ -13,6 +13,9 @@ from neurarium.memory import TwoTower, zero_shot_weights
 
 from .scenes import SceneSets
 
+PENALTIES = tuple(10.0**power for power in range(-4, 3))
+"""Of a linear probe, on embeddings of unit length."""
+
 
 @torch.no_grad()
 def image_embeddings(towers: TwoTower, scenes: DigitScenes) -> Tensor:
@@ -44,17 +47,20 @@ def zero_shot_accuracy(towers: TwoTower, images: Tensor, wanted: Tensor, attribu
 def recalls(x: Tensor, y: Tensor) -> dict[str, float]:
     """Recall at 1 and 5 of partners, averaged over both directions.
 
+    Ties are broken by chance, of which this is the expectation: embeddings that are all equal find
+    k of N partners.
+
     Example:
         >>> recalls(torch.eye(6), torch.eye(6).roll(1, 0))["recall_1"]
         0.0
+        >>> recalls(torch.ones(8, 2), torch.ones(8, 2))
+        {'recall_1': 0.125, 'recall_5': 0.625}
     """
     products = x @ y.T
     own = products.diagonal()
-    better = [(products > own[:, None]).sum(1), (products > own).sum(0)]
-    return {
-        f"recall_{k}": float(np.mean([float((rank < k).double().mean()) for rank in better]))
-        for k in (1, 5)
-    }
+    better = torch.cat([(products > own[:, None]).sum(1), (products > own).sum(0)])
+    tied = torch.cat([(products == own[:, None]).sum(1), (products == own).sum(0)])
+    return {f"recall_{k}": float(((k - better) / tied.double()).clamp(0, 1).mean()) for k in (1, 5)}
 
 
 def geometry(x: Tensor, y: Tensor) -> dict[str, float]:
@@ -68,10 +74,14 @@ def geometry(x: Tensor, y: Tensor) -> dict[str, float]:
 
 
 def probe_accuracy(train: Tensor, wanted: Tensor, test: Tensor, expected: Tensor) -> float:
-    """Test accuracy of a ridge classifier on frozen embeddings."""
-    from sklearn.linear_model import RidgeClassifier
+    """Test accuracy of a ridge classifier on frozen embeddings.
 
-    model = RidgeClassifier(alpha=1.0).fit(train.numpy(), wanted.numpy())
+    Leave-one-out errors choose the penalty for each embedding: with one for all, those with little
+    variance in the directions that matter would be at a disadvantage.
+    """
+    from sklearn.linear_model import RidgeClassifierCV
+
+    model = RidgeClassifierCV(alphas=PENALTIES).fit(train.numpy(), wanted.numpy())
     return float(model.score(test.numpy(), expected.numpy()))
 
 
