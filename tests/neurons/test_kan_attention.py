@@ -276,7 +276,30 @@ def test_bases_and_their_sizes():
         AttentionOperator(2, 5, rank=2, basis=given_basis, grid_size=3)
 
 
+def test_autocast():
+    torch.manual_seed(0)
+    layer = KolmogorovArnoldAttention(8, 2, num_tokens=5, rank=3, base="silu")
+    x, wanted = torch.randn(2, 5, 8), []
+    for enabled in (False, True):
+        leaf = x.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            out = layer(leaf)
+            out.float().sum().backward()
+        wanted.append((out.float(), leaf.grad))
+    assert out.dtype == torch.bfloat16
+    assert_close(wanted[1], wanted[0], rtol=0.05, atol=0.05)
+
+
+def test_published_sizes_with_other_bases():
+    for basis, functions in (("fourier", 6), ("rational", 6), ("mexican_hat", 1)):
+        model = karat_vit("tiny", basis=basis, device="meta")
+        assert model.blocks[0].attention.operator.coefficients.shape[1] == functions
+    assert karat_vit("base", device="meta").blocks[0].attention.operator.basis.grid_size == 1
+
+
 def test_refused():
+    with pytest.raises(ValueError, match="num_tokens must be given without an operator: got None"):
+        KolmogorovArnoldAttention(8, 2)
     with pytest.raises(ValueError, match="rank must be at most num_tokens: got 12 and 5"):
         AttentionOperator(2, 5)
     with pytest.raises(ValueError, match="grid_size must be at least 1: got 0"):

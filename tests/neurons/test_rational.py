@@ -24,6 +24,7 @@ from neurarium.neurons import (
 from neurarium.neurons import rational_compiled as compiled
 from neurarium.neurons import rational_eager as eager
 from neurarium.neurons import rational_function as function
+from neurarium.neurons import rational_triton as triton_kernels
 from neurarium.neurons.rational_tables import FOREIGN_GELU, FUNCTIONS, STARTS
 from reference.rational import naive_rational
 
@@ -293,6 +294,10 @@ def test_auto_compiles_what_is_large_and_comes_back(monkeypatch):
     assert torch.equal(out, group_rational(large, a, b))  # and is not tried again
     with pytest.raises(RuntimeError, match="no header files"):
         group_rational(large, a, b, backend="compile")
+    monkeypatch.setattr(function, "_unusable", set())
+    with pytest.raises(RuntimeError):  # no fault of the compiler's
+        group_rational(large, a.to("meta"), b)
+    assert function._backend_of("auto", large) is compiled
     monkeypatch.setattr(compiled, "has_compiler", lambda: False)
     assert function._backend_of("auto", large) is eager
 
@@ -322,10 +327,11 @@ import torch
 from torch.testing import assert_close
 from neurarium.neurons import rational_eager, rational_triton
 torch.manual_seed(0)
-for n, g, w, dtype in ((10, 3, 8, torch.float32), (70, 2, 70, torch.float64)):
+cases = (10, 3, 8, 5, 4, torch.float32), (70, 2, 70, 5, 4, torch.float64), (5, 1, 1, 13, 9, None)
+for n, g, w, top, bottom, dtype in cases:
     x, gradient = torch.randn(2, n, g, w, dtype=dtype)
     x[0, 0, 0] = 0
-    a, b = torch.randn(g, 6, dtype=dtype), torch.randn(g, 4, dtype=dtype)
+    a, b = torch.randn(g, top + 1, dtype=dtype), torch.randn(g, bottom, dtype=dtype)
     b[0, 1] = 0
     close = {"rtol": 1e-4, "atol": 1e-5}
     assert_close(rational_triton.forward(x, a, b), rational_eager.forward(x, a, b), **close)
@@ -356,6 +362,14 @@ def test_triton_on_a_gpu_is_eager():
         out.backward(gradient.to(device))
         found.append([t.cpu() for t in (out.detach(), *(leaf.grad for leaf in leaves))])
     assert_close(found[1], found[0], rtol=1e-4, atol=1e-4)
+
+
+def test_triton_can_look_up_the_annotations_of_its_kernels():
+    """It evaluates them when it compiles, and refuses names that are not its own."""
+    for kernel in (triton_kernels._forward_kernel, triton_kernels._backward_kernel):
+        found = dict(getattr(kernel, "fn", kernel).__annotations__)
+        assert found.pop("return") in ("None", None)
+        assert set(found.values()) == {"tl.tensor", "tl.constexpr"}
 
 
 def test_a_foreign_table_is_recognised():

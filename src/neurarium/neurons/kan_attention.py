@@ -27,18 +27,18 @@ class KolmogorovArnoldAttention(nn.Module):
     r"""Multi-head self-attention with learnable functions of the scores.
 
     `Kolmogorov-Arnold Attention <https://arxiv.org/abs/2503.10632>`_: the map of a head is
-    :math:`A W^\top`-like of rank r instead of :math:`\mathrm{softmax}(A)`; see
-    :class:`AttentionOperator` for the functions. Scores are recomputed in the backward pass, and
-    the output is :math:`H (W^\top V)`, so memory grows with N r instead of with N². It is **tied to
-    a fixed number of tokens**. The paper finds gains for small vision transformers on small images
-    only.
+    :math:`H W^\top` of rank r instead of :math:`\mathrm{softmax}(A)`, where row k of H sums
+    learnable functions of row k of A; see :class:`AttentionOperator`. Scores are recomputed in the
+    backward pass, and the output is :math:`H (W^\top V)`, so memory grows with N r instead of with
+    N². It is **tied to a fixed number of tokens**. The paper finds gains for small vision
+    transformers on small images only.
 
     Rational units use the denominator 1 + Σ\|b\|\|t\|^i; the paper writes 1 + \|Σ b t^i\|.
 
     Args:
         embed_dim: E.
         num_heads: H, must divide E.
-        num_tokens: N, class token included.
+        num_tokens: N, class token included; an ``operator`` brings its own.
         rank: r, at most N.
         basis: name in ``BASES``, or a :class:`Basis` of H · N features.
         grid_size: of the basis; 3 for ``"fourier"``, 1 wavelet.
@@ -102,9 +102,11 @@ class KolmogorovArnoldAttention(nn.Module):
                 raise ValueError(f"{name} must be in [0, 1): got {rate}")
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         if operator is None:
+            if num_tokens is None:
+                raise ValueError("num_tokens must be given without an operator: got None")
             operator = AttentionOperator(
                 num_heads,
-                num_tokens if num_tokens is not None else 0,
+                num_tokens,
                 rank=rank,
                 basis=basis,
                 grid_size=grid_size,

@@ -179,7 +179,7 @@ class AttentionOperator(nn.Module):
         *,
         mask: Bool[Tensor, "B N"] | None = None,
     ) -> Float[Tensor, "B H L v"]:
-        """Activated maps times values in the cheap order H (Wᵀ V): neither of N² numbers is kept.
+        """Activated maps times values in the cheap order H (Wᵀ V): no N × N map is kept.
 
         Args:
             query: scaled.

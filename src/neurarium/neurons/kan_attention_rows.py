@@ -9,6 +9,7 @@ pass computes scores and functions again from queries and keys.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -42,6 +43,7 @@ def reduce_rows(
     r"""Σ_q Σ_j w_pjq B_j(q·k) for every query, keeping queries, keys and weights only.
 
     `Kolmogorov-Arnold Attention <https://arxiv.org/abs/2503.10632>`_, the map from N scores to r.
+    Computed in the higher precision of queries and weights, also under autocast.
 
     Args:
         query: (B, H, L, d), scaled.
@@ -61,6 +63,8 @@ def reduce_rows(
         >>> reduce_rows(query, key, weight, Fourier(3, grid_size=1))[0, 0, 0]
         tensor([3., 3., 3., 3., 3.])
     """
+    kept = torch.promote_types(query.dtype, weight.dtype)
+    query, key, weight = query.to(kept), key.to(kept), weight.to(kept)
     if _is_traced():
         return _plain(query, key, weight, basis.expand, activation, mask)
     named = _tensors(basis)
@@ -104,15 +108,16 @@ class _Rows(torch.autograd.Function):
         ctx.basis, ctx.activation, ctx.names, ctx.mask = basis, activation, names, mask
         batch, heads, rows, _ = query.shape
         out = query.new_empty(heads, weight.shape[2], batch, rows)
-        for part in _chunks(query, key, weight):
-            points = _points(query, key, part)
-            values = _filled(points, basis, activation)
-            _hide(values, mask, part)
-            values = values.view(len(values), heads, key.shape[2], -1)
-            found = torch.bmm(weight[:, 0], values[0])
-            for place in range(1, len(values)):
-                found.baddbmm_(weight[:, place], values[place])
-            out[:, :, part[0], part[1]] = found.view(out[:, :, part[0], part[1]].shape)
+        with _as_given(query):
+            for part in _chunks(query, key, weight):
+                points = _points(query, key, part)
+                values = _filled(points, basis, activation)
+                _hide(values, mask, part)
+                values = values.view(len(values), heads, key.shape[2], -1)
+                found = torch.bmm(weight[:, 0], values[0])
+                for place in range(1, len(values)):
+                    found.baddbmm_(weight[:, place], values[place])
+                out[:, :, part[0], part[1]] = found.view(out[:, :, part[0], part[1]].shape)
         return out.permute(2, 0, 3, 1)
 
     @staticmethod
@@ -120,7 +125,8 @@ class _Rows(torch.autograd.Function):
         query, key, weight, *tensors = ctx.saved_tensors
         needed = [*ctx.needs_input_grad[:3], *ctx.needs_input_grad[7:]]
         if not torch.is_grad_enabled() and _is_unchanged(ctx, tensors):
-            found = _recomputed(ctx, query, key, weight, needed[3:], gradients[0])
+            with _as_given(query):
+                found = _recomputed(ctx, query, key, weight, needed[3:], gradients[0])
         else:
 
             def plain(expand: Activation, query: Tensor, key: Tensor, weight: Tensor) -> Tensor:
@@ -162,6 +168,13 @@ def _recomputed(
             so_far = by_own[place]
             by_own[place] = found if so_far is None else so_far + found
     return [by_query, by_key, by_weight.transpose(0, 1), *by_own]
+
+
+def _as_given(x: Tensor) -> Any:
+    """Without autocast: sums in place must keep the precision of what they add to."""
+    kind = x.device.type
+    active = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return torch.autocast(kind, enabled=False) if active else nullcontext()
 
 
 Part = tuple[slice, slice]

@@ -144,6 +144,7 @@ def karat_vit(size: str = "tiny", *, mode: str = "blockwise", **overrides: Any) 
         "embed_dim": embed_dim,
         "num_layers": num_layers,
         "num_heads": num_heads,
-        "grid_size": GRIDS[size],
     }
+    if overrides.get("basis", "fourier") == "fourier":
+        sizes["grid_size"] = GRIDS[size]
     return KArAt(**{**sizes, "mode": mode, **overrides})

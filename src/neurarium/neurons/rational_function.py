@@ -60,7 +60,7 @@ def group_rational(
 
     Raises:
         TypeError: for what is not floating point.
-        ValueError: for sizes that do not fit and an unknown backend.
+        ValueError: for sizes that do not fit, an unknown backend, and ``"triton"`` without a GPU.
         RuntimeError: for the backend ``"triton"`` without the package.
 
     Example:
@@ -115,10 +115,11 @@ def _run(direction: str, backend: str, x: Tensor, *others: Tensor) -> Any:
     try:
         return getattr(module, direction)(x, *others)
     except Exception as error:
+        found = getattr(rational_eager, direction)(x, *others)  # raises what is not the compiler's
         _unusable.add(module)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         warnings.warn(f"group_rational stays eager, compiling failed: {reason}", stacklevel=2)
-        return getattr(rational_eager, direction)(x, *others)
+        return found
 
 
 def _backend_of(backend: str, x: Tensor) -> ModuleType:

@@ -5,13 +5,15 @@ channels, loads the group's coefficients once and sums its part of every coeffic
 registers, where the first kernels of KAT added to memory once for every element. Here the parts are
 written to a buffer and added up in float64: no atomic operation, so the same result every time.
 
-A pointer and a pair of strides address inputs (rows N, groups G, width W) whose last axis is
-contiguous. ``TRITON_INTERPRET=1`` runs the kernels on a processor.
+Inputs are contiguous (rows N, groups G, width W). ``TRITON_INTERPRET=1`` runs the kernels on a
+processor. Triton looks up the annotations of a kernel's parameters and allows its own names only.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -26,8 +28,6 @@ tl: Any = importlib.import_module("triton.language") if _is_here else None
 
 ROWS = 64
 COLUMNS = 64
-SLOTS = 16
-"""Coefficients that a program can sum: m + 1 + n of them, padded to a power of two."""
 
 
 def _jit(kernel: Any) -> Any:
@@ -38,31 +38,33 @@ def forward(x: Tensor, numerator: Tensor, denominator: Tensor) -> Tensor:
     """Values, in the inputs' precision; computed in the coefficients'."""
     out = torch.empty_like(x)
     if x.numel():
-        _forward_kernel[_grid(x)](
-            x, numerator, denominator, out, *x.shape, **_constants(numerator, denominator)
-        )
+        with _device_of(x):
+            _forward_kernel[_grid(x)](
+                x, numerator, denominator, out, *x.shape, **_constants(numerator, denominator)
+            )
     return out
 
 
 def backward(x: Tensor, numerator: Tensor, denominator: Tensor, gradient: Tensor) -> Gradients:
     """Gradients, P and Q computed again."""
     by_x = torch.empty_like(x)
-    blocks, groups = _grid(x)
-    parts = torch.zeros(blocks, groups, SLOTS, dtype=numerator.dtype, device=x.device)
-    if x.numel():
-        _backward_kernel[(blocks, groups)](
-            x,
-            numerator,
-            denominator,
-            gradient,
-            by_x,
-            parts,
-            *x.shape,
-            SLOTS=SLOTS,
-            **_constants(numerator, denominator),
-        )
-    sums = parts.sum(0, dtype=torch.float64)
     first, last = numerator.shape[1], numerator.shape[1] + denominator.shape[1]
+    slots = triton.next_power_of_2(last)
+    parts = torch.zeros(*_grid(x), slots, dtype=numerator.dtype, device=x.device)
+    if x.numel():
+        with _device_of(x):
+            _backward_kernel[_grid(x)](
+                x,
+                numerator,
+                denominator,
+                gradient,
+                by_x,
+                parts,
+                *x.shape,
+                SLOTS=slots,
+                **_constants(numerator, denominator),
+            )
+    sums = parts.sum(0, dtype=torch.float64)
     return Gradients(by_x, sums[:, :first], sums[:, first:last] * sign_of(denominator))
 
 
@@ -70,24 +72,28 @@ def _grid(x: Tensor) -> tuple[int, int]:
     return triton.cdiv(len(x), ROWS), x.shape[1]
 
 
+def _device_of(x: Tensor) -> Any:
+    """Kernels start on the current device, which need not be the inputs'."""
+    if x.is_cuda:
+        return torch.cuda.device_of(x)
+    if os.environ.get("TRITON_INTERPRET", "0") == "0":
+        raise ValueError(f"x must be on a GPU for backend 'triton': got device {x.device}")
+    return nullcontext()
+
+
 def _constants(numerator: Tensor, denominator: Tensor) -> dict[str, Any]:
-    if numerator.shape[1] + denominator.shape[1] > SLOTS:
-        raise ValueError(
-            f"degrees must have at most {SLOTS} coefficients together for backend 'triton': got "
-            f"{numerator.shape[1]} and {denominator.shape[1]}"
-        )
     return {"A": numerator.shape[1], "B": denominator.shape[1], "ROWS": ROWS, "COLUMNS": COLUMNS}
 
 
 @_jit
 def _forward_kernel(
-    x_ptr: Any,
-    a_ptr: Any,
-    b_ptr: Any,
-    out_ptr: Any,
-    num_rows: Any,
-    num_groups: Any,
-    width: Any,
+    x_ptr: tl.tensor,
+    a_ptr: tl.tensor,
+    b_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    num_rows: tl.tensor,
+    num_groups: tl.tensor,
+    width: tl.tensor,
     A: tl.constexpr,
     B: tl.constexpr,
     ROWS: tl.constexpr,
@@ -114,15 +120,15 @@ def _forward_kernel(
 
 @_jit
 def _backward_kernel(
-    x_ptr: Any,
-    a_ptr: Any,
-    b_ptr: Any,
-    gradient_ptr: Any,
-    by_x_ptr: Any,
-    parts_ptr: Any,
-    num_rows: Any,
-    num_groups: Any,
-    width: Any,
+    x_ptr: tl.tensor,
+    a_ptr: tl.tensor,
+    b_ptr: tl.tensor,
+    gradient_ptr: tl.tensor,
+    by_x_ptr: tl.tensor,
+    parts_ptr: tl.tensor,
+    num_rows: tl.tensor,
+    num_groups: tl.tensor,
+    width: tl.tensor,
     SLOTS: tl.constexpr,
     A: tl.constexpr,
     B: tl.constexpr,

@@ -160,12 +160,15 @@ def train_and_test(
         return F.cross_entropy(model(images), labels)
 
     _warm(model, parts, config.batch_size)
-    seconds, start = [0.0], time.process_time()
+    seconds, start = [0.0], time.process_time()  # validation is no part of them
 
     def validate(model: nn.Module) -> float:
-        seconds.append(time.process_time() - start)
-        progress(len(seconds) / (config.num_epochs + 2), accuracy=found(model, "validation"))
-        return found(model, "validation")
+        nonlocal start
+        seconds.append(seconds[-1] + time.process_time() - start)
+        accuracy = found(model, "validation")
+        progress(len(seconds) / (config.num_epochs + 2), accuracy=accuracy)
+        start = time.process_time()
+        return accuracy
 
     def found(model: nn.Module, part: str) -> float:
         images, labels = parts[part]

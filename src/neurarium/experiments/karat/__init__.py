@@ -122,11 +122,6 @@ def more_than_one_deviation(records: Records) -> bool:
     return sum(found) / len(found) > deviation
 
 
-def slower(records: Records) -> list[float]:
-    """Log of G3B's seconds of a step over softmax's."""
-    return paired(records, "seconds_per_step", "g3b", "softmax", log=True, unit="seed")
-
-
 COMPARISON = Experiment(
     slug="karat",
     presets=PRESETS,
