@@ -371,6 +371,11 @@ def test_the_words_follow_the_interval(found, pays, begins):
         ({"y": np.zeros(299)}, "y must have one target a row: got 299 for 300 rows"),
         ({"y": np.array(["a"] * 298 + ["b"] * 2)}, "at least 3 rows of each class"),
         ({"parameters": 20}, "budget must allow one unit"),
+        ({"parameters": 0}, "parameters must be at least 1"),
+        ({"budget": "adam"}, "budget must be one of parameters, flops, seconds, structure"),
+        ({"seconds": 0.0}, "seconds must be finite and positive: got 0"),
+        ({"margin": -1.0}, "margin must be finite and at least 0: got -1"),
+        ({"y": np.array(["a"] * 300), "task": "regression"}, "y must be numbers for a regression"),
     ],
 )
 def test_assess_says_what_is_wrong(changes, message):

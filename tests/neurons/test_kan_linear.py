@@ -291,7 +291,49 @@ def test_only_splines_have_grids():
     with pytest.raises(
         ValueError, match="layer must have functions on its edges: got LinearSpline"
     ):
-        model.update_grid(torch.rand(20, 3))
+        model.extend_grid(10)
+    with pytest.raises(ValueError, match="layer must have B-splines for update_grid: got AFKAN"):
+        KAN([3, 2], layer="af").update_grid(torch.rand(20, 3))
+
+
+@pytest.mark.parametrize("layer", ["spline_mlp", "spline_first_mlp"])
+def test_splines_of_neurons_follow_their_inputs(layer):
+    torch.manual_seed(0)
+    model = KAN([3, 4, 2], layer=layer, dtype=torch.float64)
+    x = torch.randn(300, 3, dtype=torch.float64)
+    for part in model.layers:
+        torch.nn.init.normal_(part.activation.coefficients)
+    before = model.layers[0](x)
+    seen = x if layer == "spline_first_mlp" else model.layers[0].linear(x)
+    assert model.layers[0].update_grid(x, uniform_share=1.0, margin=0.0) < 3
+    low, high = model.layers[0].activation.basis.grid_range
+    assert_close(low, seen.amin(0))
+    assert_close(high, seen.amax(0))
+    again = model.layers[0](x)
+    assert model.update_grid(x, uniform_share=1.0, margin=0.0) < 3
+    assert_close(model.layers[0](x), again, rtol=0, atol=1e-9)  # equal knots, equal functions
+    assert not torch.equal(before, again)
+    assert all(p.is_contiguous() for p in model.parameters())
+    with pytest.raises(ValueError, match="x must have at least 8 samples"):
+        model.update_grid(x[:5])
+
+
+def test_coefficients_stay_contiguous():
+    layer = KANLinear(3, 4)
+    layer.update_grid(torch.rand(50, 3))
+    layer.extend_grid(10)
+    assert layer.coefficients.is_contiguous()
+
+
+def test_the_penalty_leaves_cut_edges_out():
+    layer = KANLinear(2, 2)
+    layer.mask = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+    layer.regularization().backward()
+    assert (layer.coefficients.grad[0, :, 1] == 0).all()
+    with torch.no_grad():
+        before = layer.regularization()
+        layer.coefficients[0, :, 1] = 100.0
+        assert_close(layer.regularization(), before)
 
 
 def test_network_is_its_layers_in_order():

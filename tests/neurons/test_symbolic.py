@@ -10,7 +10,8 @@ import torch
 from torch.testing import assert_close
 
 from neurarium.neurons import KAN, draw_edges, fit_symbolic
-from neurarium.neurons.symbolic_fit import choose, fit_curves
+from neurarium.neurons.symbolic import SymbolicKAN, SymbolicLayer
+from neurarium.neurons.symbolic_fit import EdgeFit, choose, fit_curves
 from neurarium.neurons.symbolic_forms import FORMS
 
 CURVES = {
@@ -130,6 +131,26 @@ def test_cut_edges_are_not_read():
     assert len(figure.axes) == 1
 
 
+def test_a_network_without_edges_is_its_constant():
+    model = KAN([2, 1], bias=True)
+    model.layers[0].mask = torch.zeros(1, 2)
+    model.layers[0].bias.data.fill_(1.5)
+    symbolic = fit_symbolic(model, torch.rand(50, 2))
+    assert symbolic.formula() == ["1.500"]
+    assert_close(symbolic(torch.rand(4, 2)), torch.full((4, 1), 1.5))
+
+
+def test_what_cancels_is_gone_from_what_is_printed():
+    """(100 x + 1)² − 10000 x² − 200 x is 1, although three digits of 10 000 hide it."""
+    square = EdgeFit("x^2", 100.0, 1.0, 1.0, 0.0, 0.0)
+    first = SymbolicLayer({(0, 0): square, (1, 0): EdgeFit("x^2", 1.0, 0.01, 1.0, 0.0, 0.0)}, 1, 2)
+    sum_of = {(0, 0): EdgeFit("x", 1.0, 0.0, 1.0, 0.0, 0.0),
+              (0, 1): EdgeFit("x", 1.0, 0.0, -9999.5, 0.0, 0.0)}  # fmt: skip
+    (expression,) = SymbolicKAN([first, SymbolicLayer(sum_of, 2, 1)]).expressions(["x"], digits=3)
+    x = sympy.Symbol("x")
+    assert abs(float(expression.subs(x, 2.0)) - (0.5 * 2.01**2)) < 0.02
+
+
 def test_pictures_show_the_functions():
     model = edges_of(KAN([1, 2], dtype=torch.float64), [[[lambda t: t**2], [zero]]])
     x = torch.linspace(-1, 1, 201, dtype=torch.float64)[:, None]
@@ -166,5 +187,7 @@ def test_bad_arguments():
     assert {form for *_, form in symbolic.layers[0].edges} <= {"x", "x^2"}
     with pytest.raises(ValueError, match="names must be 2, one for each input: got 1"):
         symbolic.formula(["x"])
+    with pytest.raises(ValueError, match=r"y must be \(N, out\) = \(30, 1\): got shape \[30\]"):
+        symbolic.refine(x, torch.rand(30))
     with pytest.raises(TypeError, match="model must have functions on its edges"):
         draw_edges(KAN([2, 1], layer="spline_mlp"), x)

@@ -298,6 +298,66 @@ class BSplineActivation(nn.Module):
         y = (values * self.coefficients[:, :, None]).sum(0).mT.reshape(x.shape)
         return y if self.activation is None else y + self.activation(x)
 
+    @torch.no_grad()
+    def update_grid(
+        self, x: Float[Tensor, "*batch F"], *, uniform_share: float = 0.02, margin: float = 0.01
+    ) -> float:
+        """Move the knots to quantiles of the samples, and keep the function as well as they can.
+
+        A feature that does not vary keeps its knots.
+
+        Args:
+            x: samples, at least as many as splines.
+            uniform_share: of evenly spaced knots in the blend; the rest is of quantiles.
+            margin: how far even knots go beyond the samples.
+
+        Returns:
+            The largest change of an output at the samples.
+        """
+        require_points(x, self.basis.num_features)
+        old, rows = self.basis, x.reshape(-1, x.shape[-1])
+        require_samples(rows, old)
+        before = self(rows)
+        knots = moved_knots(old, rows, uniform_share=uniform_share, margin=margin)
+        self.basis, moved = moved_splines(old, knots, rows)
+        kept = torch.einsum("ijk,ki->ji", moved, self.coefficients.double())
+        self.coefficients.grad = None
+        self.coefficients.data = kept.to(self.coefficients).contiguous()
+        return float((self(rows) - before).abs().max())
+
+
+def require_samples(rows: Tensor, basis: Basis) -> None:
+    """Raise unless there are enough finite rows to find the splines' coefficients from."""
+    if len(rows) < basis.num_functions:
+        raise ValueError(
+            f"x must have at least {basis.num_functions} samples, one for each spline: "
+            f"got {len(rows)}"
+        )
+    if not rows.isfinite().all():
+        raise ValueError("x must be finite: got NaN or infinity")
+
+
+def moved_knots(basis: BSpline, rows: Tensor, *, uniform_share: float, margin: float) -> Tensor:
+    """Knots at quantiles of the rows; a feature that does not vary keeps its own."""
+    knots = grids.adaptive_knots(
+        rows, basis.grid_size, basis.degree, uniform_share=uniform_share, margin=margin
+    )
+    constant = rows.amax(0) == rows.amin(0)
+    return torch.where(constant[:, None], basis.knots, knots)
+
+
+def moved_splines(basis: BSpline, knots: Tensor, rows: Tensor) -> tuple[BSpline, Tensor]:
+    """The splines on new knots, and the map (F, new, old) from old coefficients to theirs."""
+    new = copy.deepcopy(basis)
+    new.set_knots(knots)
+    inner = knots[:, basis.degree : knots.shape[1] - basis.degree]
+    return new, grids.coefficient_map(rows, inner, _in_double(basis), _in_double(new))
+
+
+def _in_double(basis: BSpline) -> Callable[[Tensor], Tensor]:
+    recursion = kernel.Recursion.of(basis.knots.double(), basis.degree)
+    return lambda points: kernel.recursive_bspline(points, recursion)
+
 
 def require_range(grid_range: Any) -> tuple[float, float]:
     """The two ends of a grid, as numbers.

@@ -52,7 +52,7 @@ def adaptive_knots(
         margin: how far the uniform knots go beyond the samples.
     """
     ordered = x.sort(0).values
-    places = torch.linspace(0, len(x) - 1, grid_size + 1, device=x.device).long()
+    places = torch.linspace(0, len(x) - 1, grid_size + 1, dtype=torch.int64, device=x.device)
     step = (ordered[-1] - ordered[0] + 2 * margin) / grid_size
     count = torch.arange(grid_size + 1, dtype=x.dtype, device=x.device)[:, None]
     uniform = ordered[0] - margin + count * step

@@ -112,6 +112,9 @@ class KAN(nn.Module, PyTorchModelHubMixin):
             x: inputs of the network.
             **arguments: of :meth:`KANLinear.update_grid`.
         """
+        if not all(hasattr(layer, "update_grid") for layer in self.layers):
+            kind = type(self.layers[0]).__name__
+            raise ValueError(f"layer must have B-splines for update_grid: got {kind}")
         return self._layer_by_layer(x, lambda layer, h: layer.update_grid(h, **arguments))
 
     @torch.no_grad()
@@ -124,6 +127,7 @@ class KAN(nn.Module, PyTorchModelHubMixin):
         """
         if x is None:
             return max(layer.extend_grid(grid_size) for layer in self._kan_layers())
+        self._kan_layers()
         return self._layer_by_layer(x, lambda layer, h: layer.extend_grid(grid_size, h))
 
     def regularization(
@@ -162,7 +166,7 @@ class KAN(nn.Module, PyTorchModelHubMixin):
 
     def _layer_by_layer(self, x: Tensor, change: Any) -> float:
         changes = []
-        for layer in self._kan_layers():
+        for layer in self.layers:
             changes.append(change(layer, x))
             x = layer(x)
         return max(changes)

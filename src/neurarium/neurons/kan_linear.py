@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
@@ -22,8 +22,7 @@ from neurarium.memory.arguments import require_count
 from neurarium.neurons import grids
 from neurarium.neurons.bases import BASES
 from neurarium.neurons.basis import Basis, require_points
-from neurarium.neurons.bspline import BSpline
-from neurarium.neurons.bspline_kernel import Recursion, recursive_bspline
+from neurarium.neurons.bspline import BSpline, moved_knots, moved_splines, require_samples
 from neurarium.neurons.contraction import contract
 
 NORMS = ("layer", "batch", None)
@@ -55,7 +54,8 @@ class KANLinear(nn.Module):
             callable; None: none.
         spline_scale: a factor w^s for each edge; None: for B-splines only, as published.
         norm: of the input: ``"layer"``, ``"batch"`` or None.
-        init: ``"kaiming"`` as in efficient-kan, or ``"pykan"``.
+        init: of the weights: ``"kaiming"`` as in efficient-kan, or ``"pykan"``, which draws its
+            splines with ``scale_noise=0.5``.
         scale_base: factor of the base weights at the start.
         scale_noise: how far splines begin from 0.
         bias: a constant for each output; a spline can represent it within its grid.
@@ -232,11 +232,8 @@ class KANLinear(nn.Module):
             The largest change of an output at the samples.
         """
         basis, rows = self._splines("update_grid"), self._samples(x)
-        knots = grids.adaptive_knots(
-            rows, basis.grid_size, basis.degree, uniform_share=uniform_share, margin=margin
-        )
-        constant = rows.amax(0) == rows.amin(0)
-        return self._move_to(torch.where(constant[:, None], basis.knots, knots), rows)
+        knots = moved_knots(basis, rows, uniform_share=uniform_share, margin=margin)
+        return self._move_to(knots, rows)
 
     @torch.no_grad()
     def extend_grid(self, grid_size: int, x: Float[Tensor, "*batch in"] | None = None) -> float:
@@ -277,6 +274,7 @@ class KANLinear(nn.Module):
         """
         if x is None:
             size = self.coefficients.abs().mean(1)
+            size = size if self.mask is None else size * self.mask
         else:
             size = self.edge_values(self.rows(x)).abs().mean(-1)
         total = size.sum()
@@ -321,26 +319,17 @@ class KANLinear(nn.Module):
 
     def _samples(self, x: Tensor) -> Tensor:
         rows = self.rows(x)
-        if len(rows) < self.basis.num_functions:
-            raise ValueError(
-                f"x must have at least {self.basis.num_functions} samples, one for each spline: "
-                f"got {len(rows)}"
-            )
-        if not rows.isfinite().all():
-            raise ValueError("x must be finite: got NaN or infinity")
+        require_samples(rows, self.basis)
         return rows
 
     def _move_to(self, knots: Tensor, rows: Tensor) -> float:
         """New knots, and the coefficients that keep the unscaled functions."""
         old, before = self._splines("update_grid"), self._functions(rows)
-        new = copy.deepcopy(old)
-        new.set_knots(knots)
-        inner = knots[:, old.degree : knots.shape[1] - old.degree]
-        moved = grids.coefficient_map(rows, inner, _in_double(old), _in_double(new))
+        new, moved = moved_splines(old, knots, rows)
         kept = torch.einsum("ijk,oki->oji", moved, self.coefficients.double())
         # The same parameter with other values: an optimizer whose state has old sizes then raises.
         self.basis, self.coefficients.grad = new, None
-        self.coefficients.data = kept.to(self.coefficients)
+        self.coefficients.data = kept.to(self.coefficients).contiguous()
         return float((self._functions(rows) - before).abs().max())
 
     def _functions(self, rows: Tensor) -> Tensor:
@@ -410,8 +399,3 @@ def make_basis(
     made = family(num_features, **arguments, **factory)
     assert isinstance(made, Basis)
     return made
-
-
-def _in_double(basis: BSpline) -> Callable[[Tensor], Tensor]:
-    recursion = Recursion.of(basis.knots.double(), basis.degree)
-    return lambda points: recursive_bspline(points, recursion)

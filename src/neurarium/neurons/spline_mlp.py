@@ -71,3 +71,14 @@ class LinearSpline(nn.Module):
         if self.spline_first:
             return self.linear(self.activation(x))
         return self.activation(self.linear(x))
+
+    @torch.no_grad()
+    def update_grid(self, x: Float[Tensor, "*batch in"], **arguments: float) -> float:
+        """Move the knots of all splines to what they see; the largest change of a spline's output.
+
+        Args:
+            x: samples of the layer's inputs.
+            **arguments: of :meth:`BSplineActivation.update_grid`.
+        """
+        require_points(x, self.in_features)
+        return self.activation.update_grid(x if self.spline_first else self.linear(x), **arguments)

@@ -22,6 +22,8 @@ from neurarium.neurons.symbolic_fit import EdgeFit, choose, fit_curves
 from neurarium.neurons.symbolic_forms import FORMS
 
 NUM_POINTS = 128
+EXACT = 17
+"""Digits that tell two numbers of double precision apart."""
 DUST = 1e-6
 """A factor that much smaller than the largest of a sum is rounding."""
 
@@ -62,12 +64,12 @@ class SymbolicLayer(nn.Module):
             terms.append(term[..., None] * unit)
         return torch.stack(terms).sum(0)
 
-    def expressions(self, inputs: Sequence[Any], digits: int) -> list[Any]:
-        """Sympy expressions of the outputs."""
+    def expressions(self, inputs: Sequence[Any]) -> list[Any]:
+        """Sympy expressions of the outputs, numbers as they are."""
         import sympy
 
         def number(value: Tensor) -> Any:
-            return sympy.Float(value.item(), digits)
+            return sympy.Float(value.item(), EXACT)
 
         found = [number(value) for value in self.constant]
         for place, (o, i, form) in enumerate(self.edges):
@@ -125,6 +127,9 @@ class SymbolicKAN(nn.Module):
             y: targets (N, out).
             max_iter: of L-BFGS.
         """
+        wanted = (len(x), cast(Any, self.layers[-1]).out_features)
+        if tuple(y.shape) != wanted:
+            raise ValueError(f"y must be (N, out) = {wanted}: got shape {list(y.shape)}")
         x, y = x.double(), y.double()
         parameters = [p for p in self.parameters() if p.numel()]
         optimizer = torch.optim.LBFGS(
@@ -151,7 +156,7 @@ class SymbolicKAN(nn.Module):
         return float((self(x) - y).detach().square().mean().sqrt())
 
     def expressions(self, names: Sequence[str] | None = None, *, digits: int = 4) -> list[Any]:
-        """A sympy expression for each output.
+        """A sympy expression for each output: multiplied out, and only then rounded.
 
         Args:
             names: of the inputs; x1, x2 … by default.
@@ -165,7 +170,7 @@ class SymbolicKAN(nn.Module):
             raise ValueError(f"names must be {width}, one for each input: got {len(names)}")
         found: list[Any] = [sympy.Symbol(name) for name in names]
         for layer in self.layers:
-            found = cast(Any, layer).expressions(found, digits)
+            found = cast(Any, layer).expressions(found)
         found = [sympy.expand(expression, power_exp=False) for expression in found]
         return [_rounded(expression, digits) for expression in found]
 
@@ -242,8 +247,8 @@ def _read_layer(
         raise ValueError("model must have finite functions: got NaN or infinity")
     mask = torch.ones_like(curves[..., 0]) if layer.mask is None else layer.mask
     edges = [tuple(edge) for edge in mask.nonzero().tolist()]
-    rows = torch.stack([curves[o, i] for o, i in edges])
-    inputs = torch.tensor([i for _, i in edges], device=x.device)
+    rows = curves[mask != 0]
+    inputs = mask.nonzero()[:, 1]
     found = fit_curves(rows, low[inputs], high[inputs], names)
     largest = float(curves.std(-1).max())
     fits = {}

@@ -12,8 +12,8 @@ with Adam alone (``adam``), as published comparisons train. Under each,
 every arm tries the same number of configurations on every dataset, the library's defaults first:
 optimiser (L-BFGS and Adam with a cosine on formulas), learning rate, weight decay, and one setting
 of its own: the activation of an MLP, the number of functions of a KAN. Validation rows choose the
-configuration and, within a training, the weights; test rows are asked once. Gradient evaluations
-count as steps.
+configuration (on a draw of its own, on tables within each split) and, within a training, the
+weights; test rows are asked once. Gradient evaluations count as steps.
 
 **Parts.** ``main``: all arms at equal parameters and equal seconds. ``budgets``: the arms of the
 claims at equal FLOPs and in equal widths. ``recovery``: which formulas are printed right.

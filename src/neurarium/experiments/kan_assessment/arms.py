@@ -23,6 +23,10 @@ GRID_RANGE = (-2.0, 2.0)
 """Where standardised inputs mostly lie; B-splines on edges move to the training rows anyway."""
 RANGED = ("bspline", "spline_mlp", "spline_first_mlp", "relu")
 """Layers whose own range is another one."""
+POOL, POOL_FUNCTIONS = ("bspline", "rbf", "chebyshev"), 21
+"""Families of a selectable layer, and their 8, 8 and 5 functions: with more, widths are too few."""
+WINDOW_ORDER = 3
+"""Windows of AF-KAN beyond its grid."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,21 @@ def _basis_flops(
     return 2.0 * inner * outer * (functions(size) + 1) + 10.0 * inner * functions(size)
 
 
+def _rational_flops(inner: int, outer: int, is_last: bool, *, init: str) -> float:
+    """A linear layer, and for each input two polynomials by Horner's rule and a division."""
+    return linear_flops(inner, outer) + 20.0 * inner
+
+
+def _window_flops(inner: int, outer: int, is_last: bool, *, grid_size: int) -> float:
+    """A linear layer, and for each input its windows, normalised and summed."""
+    return linear_flops(inner, outer) + 10.0 * inner * (grid_size + WINDOW_ORDER)
+
+
+def _pool_flops(inner: int, outer: int, is_last: bool, *, granularity: str) -> float:
+    """As :func:`_basis_flops`, with the functions of all families."""
+    return _basis_flops(inner, outer, is_last, functions=_same, pool=POOL_FUNCTIONS)
+
+
 def _same(size: int) -> int:
     return size
 
@@ -128,6 +147,26 @@ ARMS: dict[str, Arm] = {
     "fourier": _family("fourier", "grid_size", (3, 2, 5), _twice),
     "wavelet": _family("mexican_hat", "grid_size", (8, 5, 12), _same),
     "relu": _family("relu", "grid_size", (5, 3, 8), _same),
+    "af": Arm(
+        partial(_kan, layer="af", norm=None), {"grid_size": (3, 2, 5)}, _window_flops, "operations"
+    ),
+    "rational": Arm(
+        partial(_kan, layer="grkan", num_groups=1),
+        {"init": ("swish", "gelu", "identity")},
+        _rational_flops,
+        "operations",
+    ),
+    "selectable": Arm(
+        partial(
+            _kan,
+            layer="selectable",
+            bases=POOL,
+            basis_arguments={"bspline": {"grid_range": GRID_RANGE}},
+        ),
+        {"granularity": ("node", "layer", "edge")},
+        _pool_flops,
+        "operations",
+    ),
 }
 """Name → arm; ``kan`` has the B-splines of the paper and the start of its authors."""
 

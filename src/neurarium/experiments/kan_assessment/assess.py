@@ -25,7 +25,6 @@ from neurarium.memory.arguments import require_count
 
 from .arms import ARMS
 from .comparison import configurations
-from .config import BUDGETS
 from .problems import Part, Problem, encoder_of
 from .training import Network, outputs, seconds_per_step, train
 from .widths import sizes_for
@@ -36,6 +35,13 @@ MOST_CLASSES = 20
 DEFAULT_PARAMETERS, UNITS, PER_EDGE = 5000, 8, 10
 """Without a budget: so many, or enough for that many units of a KAN."""
 SECONDS_STEPS = 10
+EQUAL = {
+    "parameters": "with as many parameters",
+    "flops": "with as many FLOPs",
+    "seconds": "with as many parameters and seconds of training",
+    "structure": "of the same widths",
+}
+"""Budget → in what the rival is equal."""
 NAMES = {"mlp": "MLP", "kan": "KAN", "spline_mlp": "MLP with one spline a neuron",
          "boosting": "gradient boosting"}  # fmt: skip
 
@@ -52,7 +58,7 @@ class Assessment:
         scores: arm → score in each fold.
         difference: KAN minus MLP in points, with its 95 % interval over folds.
         parameters: arm → trainable values.
-        seconds: arm → of one training.
+        seconds: arm → of one training, the median over folds.
     """
 
     words: str
@@ -147,8 +153,8 @@ def assess(
 
     Raises:
         TypeError: counts that are no whole numbers.
-        ValueError: too few rows, one class, a class with fewer rows than folds, NaN in y, or
-            unknown names.
+        ValueError: too few rows, one class, a class with fewer rows than folds, NaN in y, text
+            for a regression, numbers out of their range, or unknown names.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -159,6 +165,12 @@ def assess(
         ('regression', ['boosting', 'kan', 'mlp', 'spline_mlp'])
     """
     _check(arms, budget, task, num_folds, num_trials, num_steps, batch_size)
+    if parameters is not None:
+        require_count("parameters", parameters)
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds must be finite and positive: got {seconds}")
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"margin must be finite and at least 0: got {margin}")
     frame, targets, task, size = _table(X, y, task, num_folds)
     effort = _Effort(budget, parameters, seconds, num_trials, num_steps, batch_size)
     folds = _folds(targets, task, num_folds, random_state)
@@ -185,7 +197,7 @@ def _check(arms: Sequence[str], budget: str, task: str, num_folds: int, *counts:
         require_known("arms", name, ARMS)
     if not {"mlp", "kan"} <= set(arms):
         raise ValueError(f"arms must have mlp and kan among them: got {', '.join(arms)}")
-    require_known("budget", budget, BUDGETS)
+    require_known("budget", budget, EQUAL)
     require_known("task", task, TASKS)
     names = ("num_folds", "num_trials", "num_steps", "batch_size")
     for name, count in zip(names, (num_folds, *counts), strict=True):
@@ -210,7 +222,10 @@ def _table(X: Any, y: Any, task: str, num_folds: int) -> tuple[Any, np.ndarray, 
     if task == "auto":
         task = task_of(labels)
     if task == "regression":
-        numbers = labels.astype(np.float64).to_numpy()
+        numbers = pd.to_numeric(labels, errors="coerce").to_numpy(np.float64)
+        if np.isnan(numbers).any():
+            first = labels[np.isnan(numbers)].iloc[0]
+            raise ValueError(f"y must be numbers for a regression: got {first!r}")
         if not np.isfinite(numbers).all():
             raise ValueError("y must be finite: got infinity")
         if np.ptp(numbers) == 0:
@@ -335,9 +350,9 @@ def _concluded(
 ) -> Assessment:  # fmt: skip
     effects = [k - m for k, m in zip(scores["kan"], scores["mlp"], strict=True)]
     found = interval(effects, overlap=1 / (len(effects) - 1))
-    seconds = {name: statistics.fmean(taken) for name, taken in spent.items()}
+    seconds = {name: statistics.median(taken) for name, taken in spent.items()}
     means = {name: statistics.fmean(values) for name, values in scores.items()}
-    pays, said = _said(found, margin, f"an MLP with equal {budget}")
+    pays, said = _said(found, margin, f"an MLP {EQUAL[budget]}")
     slower = seconds["kan"] / seconds["mlp"]
     rest = [] if budget == "seconds" else [f"Training it took {slower:.1f} times as long."]
     best = max(means, key=lambda name: means[name])

@@ -283,7 +283,7 @@ RECOVERY_PRESETS = {
     ),
 }  # fmt: skip
 SPEED_PRESETS = {
-    "smoke": SpeedConfig((500,), batch_sizes=(64,), num_rounds=2, num_seeds=1),
+    "smoke": SpeedConfig((1000,), batch_sizes=(64,), num_rounds=2, num_seeds=1),
     "quick": SpeedConfig(num_rounds=5, num_seeds=1),
     "full": SpeedConfig(),
     "paper": SpeedConfig((5000, 50_000, 500_000), batch_sizes=(128, 1024), num_rounds=50),

@@ -10,7 +10,8 @@ from neurarium.evaluation import Records
 COLORS = {
     "mlp": "#30638e", "kan": "#d1495b", "spline_mlp": "#edae49", "spline_first_mlp": "#c98a1b",
     "rbf": "#00798c", "chebyshev": "#8f6fb0", "fourier": "#7a9e48", "wavelet": "#8c6d5a",
-    "relu": "#5aa9a3", "kan_recursion": "#e8a0aa", "single_edge": "#8b1e3f",
+    "relu": "#5aa9a3", "af": "#b5838d", "rational": "#3d405b", "selectable": "#6c757d",
+    "kan_recursion": "#e8a0aa", "single_edge": "#8b1e3f",
 }  # fmt: skip
 
 

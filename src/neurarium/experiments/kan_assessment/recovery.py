@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -96,21 +96,6 @@ def printed_error(text: str, formula: Formula, x: Tensor, y: Tensor) -> float:
     with np.errstate(all="ignore"):
         found = evaluate(_numpy_names(text), {**values, "pi": np.pi})
     return nrmse(np.broadcast_to(found, (len(x),)), y[:, 0])
-
-
-def written(read: SymbolicKAN, variables: Sequence[str], digits: int) -> str:
-    """The formula as text; multiplied out first and rounded then, so that what cancels is gone.
-
-    Args:
-        read: a network of one output.
-        variables: names of its inputs.
-        digits: of every number.
-    """
-    import sympy
-
-    (expression,) = read.expressions(list(variables), digits=15)
-    numbers = {n: sympy.Float(n, digits) for n in expression.atoms(sympy.Float)}
-    return str(expression.xreplace(numbers))
 
 
 def _numpy_names(text: str) -> str:
@@ -230,12 +215,12 @@ def recover(formula: Formula, config: RecoveryConfig, seed: int) -> Result:
     if not found:
         return Result({"recovered": 0.0, "fitted": 0.0, "network_error": math.nan})
     best = choose(found)
-    text = written(best["symbolic"], formula.variables, DIGITS)
+    (text,) = best["symbolic"].formula(formula.variables, digits=DIGITS)
     test = samples(formula, config.num_points, seed + TEST_SEED)
     far = samples(formula, config.num_points, seed + TEST_SEED, widened=BEYOND)
     error, beyond = (printed_error(text, formula, *points) for points in (test, far))
     network = min(c["network_error"] for c in found)
-    shown = written(best["symbolic"], formula.variables, SHOWN_DIGITS)
+    (shown,) = best["symbolic"].formula(formula.variables, digits=SHOWN_DIGITS)
     metrics = {
         "recovered": float(error <= RIGHT and beyond <= RIGHT_BEYOND),
         "fitted": float(network <= FITTED),
@@ -273,6 +258,8 @@ def tables(records: Records) -> tuple[Table, ...]:
     rows: list[tuple[Any, ...]] = []
     for name in records.axis("dataset"):
         cells = list(records.ok.where(dataset=name))
+        if not cells:
+            continue
         best = min(cells, key=lambda r: r.metrics.get("printed_error", math.inf))
         right = sum(r.metrics["recovered"] for r in cells)
         truth = load_formula(str(name))

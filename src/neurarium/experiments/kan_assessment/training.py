@@ -1,7 +1,9 @@
 """Training, the same for every arm: Adam with a cosine, or L-BFGS, counted in gradients.
 
 Weights are those that did best on validation rows among ten looks; arms whose splines sit on edges
-move their grids to the training rows first, at no cost in gradients.
+move their grids to the training rows first, at no cost in gradients. Splines on neurons keep their
+range: the linear maps before them learn to fill it, and a range of what untrained maps give, the
+outputs' above all, would be too narrow.
 """
 
 from __future__ import annotations
@@ -47,8 +49,6 @@ def adapt_grids(network: Network, x: Tensor) -> None:
         rows = network.stem(x[:GRID_ROWS])
         if len(rows) > max(cast(Any, layer).basis.num_functions for layer in arm.layers):
             arm.update_grid(rows, uniform_share=1.0, margin=0.1)
-            for parameter in arm.parameters():  # L-BFGS flattens gradients by views
-                parameter.data = parameter.data.contiguous()
 
 
 @torch.no_grad()
