@@ -115,7 +115,7 @@ def test_remembered_rows_have_the_logits_of_whole_sequences(build, dtype):
         whole = model(text.repeat_interleave(2, 0), ids)[:, LENGTH:, model.num_text :]
         for count in range(model.num_image):
             found = rows.logits(ids[:, :count])
-            assert_close(found, whole[:, count], rtol=tolerance, atol=10 * tolerance)
+            assert_close(found, whole[:, count], rtol=tolerance, atol=tolerance)
 
 
 @each_model
@@ -422,6 +422,10 @@ def test_a_model_freezes_its_tokenizer_and_leaves_it_alone():
     codes.train()
     with pytest.raises(RuntimeError, match="tokenizer must be frozen"):
         model.loss(text, torch.rand(3, 1, 8, 8))
+    model.eval()
+    codes.train()
+    with pytest.raises(RuntimeError, match="tokenizer must be frozen"):
+        model.generate(text)
     codes.eval().requires_grad_(True)
     with pytest.raises(RuntimeError, match="tokenizer must be frozen"):
         model(text, torch.rand(3, 1, 8, 8))
@@ -491,6 +495,37 @@ def test_captions_that_cannot_be_read():
         encode_words(["a rivers"], words, 2)
     with pytest.raises(RuntimeError, match="must know its vocabulary"):
         model_of().generate("a river")
+    with pytest.raises(TypeError, match="several texts: got 'a river'; put one into a list"):
+        collect_words("a river")
+    with pytest.raises(TypeError, match="captions must be texts: got 1"):
+        encode_words([1], words, 2)
+
+
+def test_captions_that_are_too_long_are_cut_off_on_demand():
+    model = model_of(words=["a", "river", "bridge"])
+    long, short = "a river a bridge a river", "a river a bridge"
+    with pytest.raises(ValueError, match="at most 4 words: got 6"):
+        model.generate(long)
+    with pytest.raises(ValueError, match=r"text must have the shape \(batch, 4\): got \[1, 6\]"):
+        model.generate(torch.tensor([[1, 2, 1, 3, 1, 2]]))
+    expected = model.generate(short, greedy=True)
+    for text in (long, torch.tensor([[1, 2, 1, 3, 1, 2]])):
+        assert torch.equal(model.generate(text, truncate=True, greedy=True), expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "message"),
+    [
+        ("abc", TypeError, "words must be a list of texts: got 'abc'"),
+        ([1], TypeError, "words must be a list of texts"),
+        (["a", "a"], ValueError, "words must differ from each other: got 'a' twice"),
+        (["River"], ValueError, "words must be single lower-case words: got 'River'"),
+        (["a river"], ValueError, "words must be single lower-case words: got 'a river'"),
+    ],
+)
+def test_vocabularies_that_no_caption_fits(words, kind, message):
+    with pytest.raises(kind, match=message):
+        model_of(words=words)
 
 
 def test_bad_input_is_one_sentence():
@@ -504,6 +539,8 @@ def test_bad_input_is_one_sentence():
         (ValueError, "a row for each text: got 2 and 3", (text, ids[:2])),
         (TypeError, "image must be integer ids or pixels", (text, ids.double())),
         (TypeError, "text must be integer ids", (text.double(), ids)),
+        (TypeError, "image must be integer ids", (text, ids > 2)),
+        (ValueError, r"image must have the shape \(batch, at most 16\)", (text, ids[:, 0])),
     ]
     text[0, 0], ids[0, 0] = 8, 6
     for kind, message, inputs in cases:
@@ -512,8 +549,14 @@ def test_bad_input_is_one_sentence():
     pixels = torch.rand(3, 1, 8, 8, dtype=torch.float64)
     with pytest.raises(ValueError, match=r"images must lie in \[0, 1\]: got values from"):
         model(text, pixels + 1)
+    with pytest.raises(ValueError, match="got values from nan to nan"):
+        model(text, pixels * math.nan)
     with pytest.raises(TypeError, match=r"floating point: got torch.uint8; divide by 255"):
         model.tokenizer.encode((pixels * 255).to(torch.uint8))
+    with pytest.raises(TypeError, match=r"got torch.uint8 of 4; divide by 255"):
+        model(text, (pixels * 255).to(torch.uint8))
+    with pytest.raises(TypeError, match=r"dtype of the weights, torch.float64: got torch.float32"):
+        model(text, pixels.float())
     with pytest.raises(ValueError, match=r"\(batch, 1, 8, 8\): got \[3, 1, 8, 4\]"):
         model(text, pixels[..., :4])
     with pytest.raises(ValueError, match="all 16 ids: got 3"):
@@ -524,12 +567,41 @@ def test_bad_input_is_one_sentence():
         ({"guidance": 2.0}, "guidance must be 1 for a model trained with every text"),
         ({"top_k_filter": 1.0}, r"top_k_filter must lie in \[0, 1\)"),
         ({"temperature": 0.0}, "temperature must be positive"),
+        ({"temperature": math.inf}, "temperature must be positive and finite"),
+        ({"guidance": math.nan}, "guidance must be finite"),
         ({"num_images": 0}, "num_images must be at least 1"),
     ):
         with pytest.raises(ValueError, match=message):
             model.generate(text, **changes)
     with pytest.raises(RuntimeError, match=r"call eval\(\) first"):
         model.train().generate(text)
+    with pytest.raises(ValueError, match="beta must be positive and finite: got inf"):
+        PrototypeLayer(4, 3, beta=math.inf)
+    for grid in (3, (1, 2, 3)):
+        with pytest.raises(ValueError, match=r"grid_size must be \(rows, columns\)"):
+            AxialPositionalEmbedding(4, grid)
+    layer = HopfieldSelfAssociation(4, 1, head_dim=2, causal=False)
+    with pytest.raises(RuntimeError, match="causal must be True for remember"):
+        layer.remember(torch.zeros(1, 1, 4), layer.init_memory(1, 2), 0)
+    positions = AxialPositionalEmbedding(4, (2, 3))
+    for start in (-1, 5):
+        with pytest.raises(
+            ValueError, match=f"at most 6 elements from start >= 0 on: got 2 from {start}"
+        ):
+            positions(torch.zeros(1, 2, 4), start=start)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
+def test_ids_of_every_integer_kind_mean_the_same(dtype):
+    model = model_of()
+    text, ids = example(model)
+    kinds = text.to(dtype), ids.to(dtype)
+    assert torch.equal(model(*kinds), model(text, ids))
+    assert torch.equal(model(kinds[0]), model(text))
+    assert torch.equal(model.loss(*kinds), model.loss(text, ids))
+    assert torch.equal(model.tokenizer.decode(kinds[1]), model.tokenizer.decode(ids))
+    drawn = [model.generate(t, greedy=True) for t in (text, kinds[0])]
+    assert torch.equal(*drawn)
 
 
 def test_the_example_draws_zeros_hollow_and_ones_filled(capsys):

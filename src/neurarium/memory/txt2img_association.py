@@ -103,7 +103,13 @@ class HopfieldSelfAssociation(nn.Module):
             x: the first elements of a sequence, or one more.
             memory: from :meth:`init_memory`, filled up to ``start``; changed in place.
             start: how many elements came before.
+
+        Raises:
+            RuntimeError: where elements also see later ones.
+            ValueError: for several elements after the first call.
         """
+        if not self.causal:
+            raise RuntimeError("causal must be True for remember: got False; later ones are unseen")
         end = start + x.shape[1]
         if start and x.shape[1] > 1:
             raise ValueError(f"x must hold one element after the first call: got {x.shape[1]}")

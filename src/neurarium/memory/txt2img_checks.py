@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from neurarium.memory.arguments import require_count, require_tensor
+from neurarium.memory.txt2img_words import split_words
+
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def check_ids(name: str, ids: Any, limit: int, length: int, *, shorter: bool = False) -> None:
@@ -26,7 +31,7 @@ def check_ids(name: str, ids: Any, limit: int, length: int, *, shorter: bool = F
         IndexError: text must hold ids from 0 to 4: got 9
     """
     require_tensor(name, ids)
-    if ids.is_floating_point() or ids.dtype == torch.bool:
+    if ids.dtype not in INTEGERS:
         raise TypeError(f"{name} must be integer ids: got {ids.dtype}")
     fits = ids.ndim == 2 and (ids.shape[1] <= length if shorter else ids.shape[1] == length)
     if not fits:
@@ -92,10 +97,13 @@ def check_sampling(
     require_count("num_images", num_images)
     if not 0 <= top_k_filter < 1:
         raise ValueError(f"top_k_filter must lie in [0, 1): got {top_k_filter}")
-    if not temperature > 0:
+    if not 0 < temperature < math.inf:
         raise ValueError(
-            f"temperature must be positive: got {temperature}; greedy=True takes the likeliest"
+            f"temperature must be positive and finite: got {temperature}; greedy=True takes the "
+            "likeliest"
         )
+    if not math.isfinite(guidance):
+        raise ValueError(f"guidance must be finite: got {guidance}")
     if guidance != 1 and text_dropout == 0:
         raise ValueError(
             f"guidance must be 1 for a model trained with every text: got {guidance}; train with "
@@ -103,6 +111,32 @@ def check_sampling(
         )
     if training:
         raise RuntimeError("model must be in evaluation mode for generate: call eval() first")
+
+
+def check_words(words: Sequence[str], vocab_size: int) -> None:
+    """Different words, each as it is found in captions, and room for them beside padding.
+
+    Example:
+        >>> check_words(["a", "River"], 9)
+        Traceback (most recent call last):
+        ValueError: words must be single lower-case words: got 'River'; call collect_words
+    """
+    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+        raise TypeError(f"words must be a list of texts: got {words!r}; call collect_words")
+    if len(words) >= vocab_size:
+        raise ValueError(
+            f"vocab_size must exceed the number of words, because 0 is padding: got "
+            f"{vocab_size} and {len(words)}"
+        )
+    known: set[str] = set()
+    for word in words:
+        if split_words(word) != [word]:
+            raise ValueError(
+                f"words must be single lower-case words: got {word!r}; call collect_words"
+            )
+        if word in known:
+            raise ValueError(f"words must differ from each other: got {word!r} twice")
+        known.add(word)
 
 
 def check_share(name: str, value: float) -> None:

@@ -31,7 +31,7 @@ class AxialPositionalEmbedding(nn.Module):
 
     Raises:
         TypeError: for sizes that are no whole numbers and inputs of another kind.
-        ValueError: for sizes below 1 and more elements than the grid has.
+        ValueError: for a grid that is no pair, sizes below 1 and more elements than the grid has.
 
     Example:
         >>> positions = AxialPositionalEmbedding(4, (2, 3))
@@ -49,6 +49,8 @@ class AxialPositionalEmbedding(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(grid_size, Sequence) or len(grid_size) != 2:
+            raise ValueError(f"grid_size must be (rows, columns): got {grid_size!r}")
         height, width = grid_size
         for name, size in (
             ("embed_dim", embed_dim),
@@ -74,6 +76,9 @@ class AxialPositionalEmbedding(nn.Module):
         check_stream(x, self.rows.shape[1])
         require_same_kind(x, self.rows)
         end, places = start + x.shape[1], len(self.rows) * len(self.columns)
-        if end > places:
-            raise ValueError(f"x must have at most {places} elements: got {end}")
+        if not 0 <= start <= end <= places:
+            raise ValueError(
+                f"x must have at most {places} elements from start >= 0 on: got {x.shape[1]} from "
+                f"{start}"
+            )
         return x + self.table()[start:end]

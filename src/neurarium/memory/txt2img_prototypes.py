@@ -12,6 +12,7 @@ prototypes are refined by the next block's; the last ones hold logits of tokens.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +43,8 @@ class PrototypeLayer(nn.Module):
 
     Raises:
         TypeError: for sizes that are no whole numbers and inputs of another kind.
-        ValueError: for sizes below 1, β ≤ 0, dropout outside [0, 1) and shapes that do not fit.
+        ValueError: for sizes below 1, β that is infinite or not positive, dropout outside [0, 1)
+            and shapes that do not fit.
 
     Example:
         >>> layer = PrototypeLayer(8, 50)
@@ -67,8 +69,8 @@ class PrototypeLayer(nn.Module):
         sizes = {"embed_dim": embed_dim, "num_prototypes": num_prototypes, "out_features": width}
         for name, size in sizes.items():
             require_count(name, size)
-        if beta is not None and not beta > 0:
-            raise ValueError(f"beta must be positive: got {beta}")
+        if beta is not None and not 0 < beta < math.inf:
+            raise ValueError(f"beta must be positive and finite: got {beta}")
         check_share("dropout", dropout)
         self.beta, self.dropout = embed_dim**-0.5 if beta is None else beta, dropout
         factory: dict[str, Any] = {"device": device, "dtype": dtype}

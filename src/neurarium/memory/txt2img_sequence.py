@@ -23,6 +23,7 @@ from neurarium.memory.txt2img_checks import (
     check_sampling,
     check_share,
     check_tokenizer,
+    check_words,
 )
 from neurarium.memory.txt2img_generation import Sampling, sample_ids
 from neurarium.memory.txt2img_positions import AxialPositionalEmbedding
@@ -58,11 +59,8 @@ class TextToImage(nn.Module):
         for name, size in sizes.items():
             require_count(name, size)
         check_share("text_dropout", text_dropout)
-        if words is not None and len(words) >= vocab_size:
-            raise ValueError(
-                f"vocab_size must exceed the number of words, because 0 is padding: got "
-                f"{vocab_size} and {len(words)}"
-            )
+        if words is not None:
+            check_words(words, vocab_size)
         self.tokenizer = tokenizer.requires_grad_(False).eval()
         codes: Any = tokenizer
         self.num_codes, self.grid_size = int(codes.num_codes), tuple(codes.grid_size)
@@ -180,6 +178,7 @@ class TextToImage(nn.Module):
         greedy: bool = False,
         use_cache: bool = True,
         return_ids: bool = False,
+        truncate: bool = False,
         generator: torch.Generator | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Images of captions, token by token; a caption is read once for all its images.
@@ -195,19 +194,30 @@ class TextToImage(nn.Module):
             use_cache: False computes the whole prefix anew for every token, as the released code
                 does: the same tokens, slowly.
             return_ids: also return the ids, (B, N, n).
+            truncate: cut off what is longer than ``text_length``.
             generator: of the samples.
 
         Returns:
             Pixels (B, N, C, H, W) in [0, 1].
+
+        Raises:
+            ValueError: for settings out of range, captions that are empty, too long or of unknown
+                words, and for guidance where no text was ever dropped.
+            RuntimeError: for a model in training mode, a tokenizer that is not frozen, captions
+                where no words are known.
         """
         check_sampling(
             num_images, top_k_filter, temperature, guidance, self.text_dropout, self.training
         )
-        tokens = text if isinstance(text, Tensor) else self.encode_text(text)
+        check_frozen(self.tokenizer)
+        if isinstance(text, Tensor):
+            tokens = text[..., : self.text_length] if truncate else text
+        else:
+            tokens = self.encode_text(text, truncate=truncate)
         check_ids("text", tokens, self.vocab_size, self.text_length)
         settings = Sampling(num_images, top_k_filter, temperature, guidance, greedy, generator)
         with torch.no_grad():
-            ids = sample_ids(self, tokens, settings, use_cache=use_cache)
+            ids = sample_ids(self, tokens.long(), settings, use_cache=use_cache)
             codes: Any = self.tokenizer
             images = codes.decode(ids).unflatten(0, (len(tokens), num_images))
         return (images, ids.unflatten(0, (len(tokens), num_images))) if return_ids else images
@@ -216,23 +226,24 @@ class TextToImage(nn.Module):
         """Ids of an image that may be given as pixels, or not at all."""
         require_tensor("text", text)
         if image is None:
-            return text.new_zeros(len(text) if text.ndim else 0, 0)
+            return text.new_zeros(len(text) if text.ndim else 0, 0, dtype=torch.int64)
         require_tensor("image", image)
-        if image.is_floating_point():
-            if image.ndim != 4:
-                raise TypeError(
-                    f"image must be integer ids or pixels of 4 dimensions: got {image.dtype} of "
-                    f"{image.ndim}"
-                )
+        if image.is_floating_point() != (image.ndim == 4):
+            hint = "; divide by 255" if image.dtype == torch.uint8 else ""
+            raise TypeError(
+                "image must be integer ids or pixels, floating point of 4 dimensions: got "
+                f"{image.dtype} of {image.ndim}{hint}"
+            )
+        if image.ndim == 4:
             check_frozen(self.tokenizer)
             codes: Any = self.tokenizer
-            return codes.encode(image)
-        return image
+            image = codes.encode(image)
+        check_ids("image", image, self.num_codes, self.num_image, shorter=True)
+        return image.long()
 
     def embed(self, text: Tensor, ids: Tensor) -> Float[Tensor, "B R E"]:
         """<bos>, text and image tokens as vectors; the last of all image tokens is left out."""
         check_ids("text", text, self.vocab_size, self.text_length)
-        check_ids("image", ids, self.num_codes, self.num_image, shorter=True)
         if len(ids) != len(text):
             raise ValueError(f"image must have a row for each text: got {len(ids)} and {len(text)}")
         padding = torch.arange(self.vocab_size, self.num_text, device=text.device)

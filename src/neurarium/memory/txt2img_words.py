@@ -41,6 +41,7 @@ def collect_words(captions: Iterable[str], max_words: int = 5000) -> list[str]:
         max_words: rarer words than these many are left out.
 
     Raises:
+        TypeError: for a single text and for what is no text.
         ValueError: for captions without a word.
 
     Example:
@@ -48,6 +49,7 @@ def collect_words(captions: Iterable[str], max_words: int = 5000) -> list[str]:
         ['a', 'river', 'bridge', 'with']
     """
     require_count("max_words", max_words)
+    captions = _texts(captions)
     counted = Counter(word for caption in captions for word in split_words(caption))
     if not counted:
         raise ValueError("captions must hold a word: got none")
@@ -67,12 +69,14 @@ def encode_words(
         truncate: cut off what is too long.
 
     Raises:
+        TypeError: for a single text and for what is no text.
         ValueError: for an empty caption, an unknown word, and a caption that is too long.
 
     Example:
         >>> encode_words(["a bridge"], ["a", "river", "bridge"], 4)
         tensor([[1, 3, 0, 0]])
     """
+    captions = _texts(captions)
     known = {word: place + 1 for place, word in enumerate(words)}
     tokens = torch.zeros(len(captions), length, dtype=torch.int64)
     for row, caption in enumerate(captions):
@@ -91,3 +95,13 @@ def encode_words(
             raise ValueError(f"captions must use known words: got {unknown[0]!r}{hint}")
         tokens[row, : len(found)] = torch.tensor([known[word] for word in found])
     return tokens
+
+
+def _texts(captions: Iterable[str]) -> list[str]:
+    if isinstance(captions, str) or not isinstance(captions, Iterable):
+        raise TypeError(f"captions must be several texts: got {captions!r}; put one into a list")
+    found = list(captions)
+    for caption in found:
+        if not isinstance(caption, str):
+            raise TypeError(f"captions must be texts: got {caption!r}")
+    return found

@@ -61,8 +61,9 @@ class VQVAE(nn.Module):
         - ids: (B, n), row by row; output of forward: as images
 
     Raises:
-        TypeError: for images that are not floating point, and ids that are no integers.
-        ValueError: for sizes that do not fit, pixels outside [0, 1] and ids out of range.
+        TypeError: for images that are not of the weights' dtype, and ids that are no integers.
+        ValueError: for sizes that do not fit and pixels outside [0, 1].
+        IndexError: for an id that does not exist.
 
     Example:
         >>> tokenizer = VQVAE(1, 16, 8, image_size=8, num_layers=2, hidden_channels=4)
@@ -157,7 +158,7 @@ class VQVAE(nn.Module):
     def decode(self, ids: Int[Tensor, "B n"]) -> Float[Tensor, "B C H W"]:
         """Images of ids, cut off to [0, 1]."""
         check_ids("ids", ids, self.num_codes, self.grid_size[0] * self.grid_size[1])
-        codes = self.codebook(ids).transpose(1, 2).unflatten(2, self.grid_size)
+        codes = self.codebook(ids.long()).transpose(1, 2).unflatten(2, self.grid_size)
         return (0.5 * self.decoder(codes) + 0.5).clamp(0, 1)
 
     def forward(
@@ -198,6 +199,11 @@ class VQVAE(nn.Module):
         require_tensor("images", images)
         if not images.is_floating_point():
             raise TypeError(f"images must be floating point: got {images.dtype}; divide by 255")
+        weight = self.codebook.weight
+        if images.dtype != weight.dtype and not torch.is_autocast_enabled(images.device.type):
+            raise TypeError(
+                f"images must have the dtype of the weights, {weight.dtype}: got {images.dtype}"
+            )
         shape = (self.in_channels, self.image_size, self.image_size)
         if images.ndim != 4 or images.shape[1:] != torch.Size(shape):
             raise ValueError(
