@@ -26,7 +26,12 @@ from neurarium.experiments.bdh.corpus import (
     text_windows,
 )
 from neurarium.experiments.bdh.language import choose_lr
-from neurarium.experiments.bdh.merge import gained_on_the_other_language, run_cell, train_experts
+from neurarium.experiments.bdh.merge import (
+    gained_on_the_other_language,
+    held_out,
+    run_cell,
+    train_experts,
+)
 from neurarium.experiments.bdh.methods import METHODS, bdh, num_parameters, steps_in_time
 from neurarium.memory import BDH
 
@@ -84,12 +89,32 @@ def test_pairs_are_judged_on_held_out_translations_only():
     assert bytes(targets.tolist()) == expected
     assert inputs[0] == ord("\t")
     stream = bytes(corpus.train.tolist())
-    for source, target, held_out in zip(data.source, data.target, data.test, strict=True):
-        assert (f"{source}\t{target}\n".encode() in stream) != held_out
+    for source, target, tested in zip(data.source, data.target, data.test, strict=True):
+        assert (f"{source}\t{target}\n".encode() in stream) != tested
     tuned = bytes(corpus.train[: corpus.tuning_start].tolist())
     lines = bytes(counted(corpus.tuning)[1].tolist()).decode().splitlines()
     assert lines
     assert not any(f"\t{line}\n".encode() in tuned for line in lines)
+
+
+def test_neurons_are_looked_at_in_running_held_out_text_without_padding():
+    data = text(2003)
+    running = corpus_of(data, 32, 3).running
+    assert running.flatten().tolist() == data.validation[:192].tolist()
+    lines = corpus_of(pairs(), 16, 3).running
+    expected = {f"{s}\t{t}" for s, t in zip(pairs().source[50:], pairs().target[50:], strict=True)}
+    assert lines.shape[1] == 16
+    assert lines.all()
+    assert set(bytes(lines.flatten().tolist()).decode(errors="ignore").split("\n")[:-1]) < expected
+
+
+def test_merged_models_are_judged_on_sentences_that_training_lacks():
+    data = SentencePairs("mine", ("a", "b", "c"), ("x", "y", "x"), np.array([False, True, True]))
+    assert held_out(data, "english", None).inputs.shape == (2, 2)
+    assert bytes(counted(held_out(data, "french", None))[1].tolist()) == b"y\n"
+    data = SentencePairs("mine", ("a", "b"), ("x", "x"), np.array([False, True]))
+    with pytest.raises(ValueError, match="hold out french sentences that training lacks"):
+        held_out(data, "french", None)
 
 
 def test_bits_per_byte_of_known_predictions():
@@ -172,11 +197,8 @@ def test_names_of_speakers_and_the_other_language_are_concepts():
     play = b"a verse:\n\nROMEO:\nO, she doth:\nteach\n\nALL:\nAy"
     tokens = torch.tensor(list(play)[:44]).view(4, 11)
     assert bytes(tokens[concept_of(tokens)].tolist()) == b"ROMEO:\nALL:\n"
-    line = torch.tensor([[*b"sun\tsoleil\n", 0, 0], [*b"moonrise\tlune"]])
-    assert [bytes(row[m].tolist()) for row, m in zip(line, concept_of(line), strict=True)] == [
-        b"\tsoleil\n",
-        b"\tlune",
-    ]
+    lines = torch.tensor(list(b"sun\tsoleil\nmoonrise\tlune\nsea\tm")).view(5, 6)
+    assert bytes(lines[concept_of(lines)].tolist()) == b"soleillunem"
 
 
 def test_a_planted_synapse_is_found_on_one_half_and_confirmed_on_the_other():
@@ -187,10 +209,9 @@ def test_a_planted_synapse_is_found_on_one_half_and_confirmed_on_the_other():
         nn.init.normal_(parameter, std=0.5)
     tokens = torch.randint(97, 123, (12, 24))
     tokens[:, 8:] = torch.randint(200, 226, (12, 16))
-    tokens[:, 8] = ord("\t")
+    tokens[:, 8], tokens[:, -1] = ord("\t"), ord("\n")
     with torch.no_grad():
         model.embed.weight[200:] = torch.randn(16) + 0.1 * torch.randn(56, 16)
-        model.embed.weight[ord("\t")] = model.embed.weight[200]
     numbers, arrays = selectivity(model, tokens, torch.Generator().manual_seed(0))
     for what in ("neuron", "synapse"):
         assert numbers[f"{what}_auroc"] > 0.9
@@ -262,7 +283,7 @@ def test_the_merged_model_is_held_against_the_expert_of_the_other_language():
         Record(Cell(method=name, seed=0), {"english": english, "french": french})
         for name, (english, french) in values.items()
     )
-    assert gained_on_the_other_language(records) == pytest.approx([(2.3 + 1.7) / 2])
+    assert gained_on_the_other_language(records) == pytest.approx([1.7])
 
 
 def test_parts_and_presets():

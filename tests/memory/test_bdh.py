@@ -342,8 +342,14 @@ def test_bad_tokens_states_and_arguments():
         model(torch.tensor([[1, 13]]))
     with pytest.raises(IndexError, match="got id -1"):
         model(torch.tensor([[1, -1]]))
-    with pytest.raises(TypeError, match=r"tokens must be integer ids: got torch\.float32"):
+    with pytest.raises(TypeError, match=r"tokens must be integer ids, .*: got torch\.float32"):
         model(tokens.float())
+    for kind in (torch.uint8, torch.bool, torch.complex64):
+        with pytest.raises(TypeError, match="tokens must be integer ids, int64 or int32"):
+            model(tokens.to(kind))
+        with pytest.raises(TypeError, match="targets must be integer ids, int64 or int32"):
+            model.loss(tokens, tokens.to(kind))
+    assert_close(model.loss(tokens.int(), tokens.int()), model.loss(tokens, tokens))
     for shape in ((3,), (0, 3), (2, 0)):
         with pytest.raises(ValueError, match="tokens must have the shape"):
             model(torch.zeros(shape, dtype=torch.int64))
@@ -354,6 +360,10 @@ def test_bad_tokens_states_and_arguments():
     for bad in ({"temperature": 0.0}, {"top_k": 0}, {"temperature": -1.0}, {"top_k": -3}):
         with pytest.raises(ValueError, match="greedy=True"):
             model.generate(tokens, max_new_tokens=1, **bad)
+    with pytest.raises(TypeError, match=r"top_k must be a whole number: got 1\.5"):
+        model.generate(tokens, max_new_tokens=1, top_k=1.5)
+    with pytest.raises(TypeError, match="temperature must be a number: got '1'"):
+        model.generate(tokens, max_new_tokens=1, temperature="1")
     with pytest.raises(ValueError, match="max_new_tokens must be at least 1"):
         model.generate(tokens, max_new_tokens=0)
     with pytest.raises(ValueError, match=r"state must have weights of shape .*\[3, 2, 2, 16, 8\]"):
@@ -364,7 +374,31 @@ def test_bad_tokens_states_and_arguments():
         model(tokens, state=build(dtype=torch.float32).init_state(2))
     with pytest.raises(TypeError, match="state must be a BDHState: got Tensor"):
         model.step(tokens[:, 0], model.init_state(2).weights)
+    with pytest.raises(TypeError, match="state must be a BDHState: got NoneType"):
+        model.step(tokens[:, 0], None)
+    with pytest.raises(TypeError, match=r"whole number as its position: got 1\.5"):
+        model(tokens, state=model.init_state(2)._replace(position=1.5))
+    with pytest.raises(ValueError, match="position of at least 0: got -1"):
+        model(tokens, state=model.init_state(2)._replace(position=-1))
+    with pytest.raises(TypeError, match="token must be a tensor: got list"):
+        model.step([1, 2], model.init_state(2))
     with pytest.raises(ValueError, match=r"token must have the shape \(batch,\)"):
         model.step(tokens, model.init_state(2))
     with pytest.raises(ValueError, match=r"float32 or bfloat16 on the CPU: got torch\.float16"):
         build().half()(tokens)
+    single = build(dtype=torch.float32)
+    with (
+        torch.autocast("cpu", torch.float16),
+        pytest.raises(ValueError, match="autocast on the CPU must be to bfloat16"),
+    ):
+        single(tokens)
+
+
+def test_a_model_made_without_memory_gets_weights_and_frequencies():
+    model = BDH(9, 8, num_heads=2, neuron_ratio=4, num_layers=2, theta=100.0, device="meta")
+    model.to_empty(device="cpu")
+    model.rotation.frequencies.zero_()
+    model.reset_parameters()
+    made = BDH(9, 8, num_heads=2, neuron_ratio=4, num_layers=2, theta=100.0)
+    assert torch.equal(model.rotation.frequencies, made.rotation.frequencies)
+    assert 0.015 < model.encoder.std().item() < 0.025

@@ -51,8 +51,14 @@ def test_a_trace_is_the_running_sum_of_products():
     everything = synapse_trace(model, tokens, [*range(32)], [*range(32)], layer=1)
     assert (everything.diff(dim=1) >= 0).all()
     assert (everything[:, -1] > 0).any()
-    with pytest.raises(ValueError, match="layer must be in 1 … 2: got 0"):
+    with pytest.raises(ValueError, match="layer must be at least 1: got 0; the lowest layer"):
         synapse_trace(model, tokens, [0], [0], layer=0)
+    with pytest.raises(ValueError, match="layer must be in 1 … 2: got 3"):
+        synapse_trace(model, tokens, [0], [0], layer=3)
+    with pytest.raises(TypeError, match=r"neurons must be whole numbers: got 0\.5"):
+        synapse_trace(model, tokens, [0.5], [0], layer=1)
+    several = synapse_trace(model, tokens, torch.tensor(sources), torch.tensor(targets), layer=2)
+    assert torch.equal(several, trace)
     with pytest.raises(IndexError, match="neurons must lie in 0 … 31: got 32"):
         synapse_trace(model, tokens, [32], [0], layer=1)
     with pytest.raises(ValueError, match="as many neurons: got 2 and 1"):
@@ -128,6 +134,28 @@ def test_bad_labels_are_refused():
         concept_selectivity(torch.rand(5, 2), torch.zeros(4))
     with pytest.raises(TypeError, match="activity must be floating point"):
         concept_selectivity(torch.zeros(5, 2, dtype=torch.int64), torch.zeros(5))
+
+
+def test_activity_is_finite_and_has_a_unit():
+    labels = torch.arange(8) % 2 == 0
+    with pytest.raises(ValueError, match="activity must be finite"):
+        concept_selectivity(torch.full((8, 2), torch.nan), labels)
+    with pytest.raises(ValueError, match=r"activity must be .*: got \[8, 0\]"):
+        concept_selectivity(torch.rand(8, 0), labels)
+
+
+def test_other_modules_and_graphs_are_refused():
+    other, tokens = torch.nn.Linear(2, 2), ids()
+    for call in (
+        lambda: activation_density(other, tokens),
+        lambda: synapse_trace(other, tokens, [0], [0], layer=1),
+        lambda: neuron_graph(other),
+    ):
+        with pytest.raises(TypeError, match="model must be a BDH: got Linear"):
+            call()
+    for judge in (modularity, rewire):
+        with pytest.raises(TypeError, match="graph must be a NeuronGraph: got Linear"):
+            judge(other)
 
 
 def test_edges_are_the_strongest_entries_of_decoder_times_encoder(monkeypatch):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurarium.baselines.positional import rotate_pairs
-from neurarium.memory.arguments import require_count
+from neurarium.memory.arguments import require_count, require_tensor
 from neurarium.memory.bdh_checks import check_sizes, check_state, check_targets, check_tokens
 from neurarium.memory.bdh_generation import generate
 from neurarium.memory.bdh_rotation import NeuronRotation, Turn
@@ -150,9 +150,10 @@ class BDH(nn.Module, PyTorchModelHubMixin):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """All weights from N(0, 0.02²)."""
+        """All weights from N(0, 0.02²); frequencies as of a model that has not grown."""
         for parameter in self.parameters():
             nn.init.normal_(parameter, std=0.02)
+        self.rotation.reset_parameters()
 
     def extra_repr(self) -> str:
         """Sizes."""
@@ -181,6 +182,9 @@ class BDH(nn.Module, PyTorchModelHubMixin):
     ) -> Float[Tensor, "B T V"] | tuple[Float[Tensor, "B T V"], BDHState]:
         """Logits of the token after each token.
 
+        An id outside the vocabulary is named where tokens are on the CPU; looking at them on an
+        accelerator would wait for it.
+
         Args:
             tokens: ids.
             state: what earlier tokens have left, from an earlier call of the same model.
@@ -198,11 +202,12 @@ class BDH(nn.Module, PyTorchModelHubMixin):
     ) -> tuple[Float[Tensor, "B V"], BDHState]:
         """Logits after one more token, and the new state; the one given is left as it is."""
         self.require_evaluation("step")
+        require_tensor("token", token)
         if token.ndim != 1:
             raise ValueError(f"token must have the shape (batch,): got {list(token.shape)}")
         check_tokens(token[:, None], self.vocab_size, self.embed.weight)
-        position, weights = self._unpack(state, len(token))
-        assert weights is not None
+        check_state(state, self._state_shape(len(token)), state_dtype(self.embed.weight.dtype))
+        position, weights = state.position, state.weights.transpose(1, 2)
         logits, stored = self._run(token[:, None], position, weights, True)
         return logits[:, 0], BDHState(torch.stack(stored).transpose(1, 2), position + 1)
 
@@ -210,7 +215,7 @@ class BDH(nn.Module, PyTorchModelHubMixin):
         """Mean cross-entropy of the targets in nats, in float32 at least."""
         check_targets(targets, tokens)
         logits = self(tokens).flatten(0, 1)
-        return F.cross_entropy(logits.to(state_dtype(logits.dtype)), targets.flatten())
+        return F.cross_entropy(logits.to(state_dtype(logits.dtype)), targets.flatten().long())
 
     def generate(
         self,

@@ -46,8 +46,8 @@ def check_sizes(
 def check_tokens(tokens: Any, vocab_size: int, weight: Tensor) -> None:
     """Kind and shape; ids too where looking at them costs nothing."""
     require_tensor("tokens", tokens)
-    if tokens.is_floating_point() or tokens.dtype == torch.bool:
-        raise TypeError(f"tokens must be integer ids: got {tokens.dtype}")
+    if tokens.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"tokens must be integer ids, int64 or int32: got {tokens.dtype}")
     if tokens.ndim != 2 or not tokens.numel():
         raise ValueError(
             f"tokens must have the shape (batch, length) with a token at least: got "
@@ -59,6 +59,10 @@ def check_tokens(tokens: Any, vocab_size: int, weight: Tensor) -> None:
         )
     if torch.compiler.is_compiling() or tokens.device.type != "cpu":
         return  # looking would wait for the accelerator
+    if torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16:
+        raise ValueError(
+            "autocast on the CPU must be to bfloat16: got torch.float16, which overflows"
+        )
     lowest, highest = (int(x) for x in tokens.aminmax())
     if lowest < 0 or highest >= vocab_size:
         wrong = lowest if lowest < 0 else highest
@@ -74,8 +78,8 @@ def check_targets(targets: Any, tokens: Any) -> None:
             f"targets must have the shape of tokens, {list(tokens.shape)}: got "
             f"{list(targets.shape)}"
         )
-    if targets.is_floating_point():
-        raise TypeError(f"targets must be integer ids: got {targets.dtype}")
+    if targets.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"targets must be integer ids, int64 or int32: got {targets.dtype}")
 
 
 def check_state(state: Any, shape: Sequence[int], dtype: torch.dtype) -> None:
@@ -84,7 +88,11 @@ def check_state(state: Any, shape: Sequence[int], dtype: torch.dtype) -> None:
         raise TypeError(
             f"state must be a BDHState: got {type(state).__name__}; start with init_state"
         )
-    weights = state[0]
+    weights, position = state
+    if isinstance(position, bool) or not isinstance(position, int | torch.SymInt):
+        raise TypeError(f"state must have a whole number as its position: got {position!r}")
+    if position < 0:
+        raise ValueError(f"state must have a position of at least 0: got {position}")
     if weights.shape != torch.Size(shape):
         raise ValueError(
             "state must have weights of shape (layers, batch, heads, neurons, width) = "

@@ -68,9 +68,11 @@ def _check(prompt: Any, max_new_tokens: int, temperature: float, top_k: int | No
             "prompt must have the shape (batch, length) with a token at least: got "
             f"{list(prompt.shape)}"
         )
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float):
+        raise TypeError(f"temperature must be a number: got {temperature!r}")
     if not temperature > 0:
         raise ValueError(
             f"temperature must be positive: got {temperature}; greedy=True takes the likeliest"
         )
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k must be at least 1: got {top_k}; greedy=True takes the likeliest")
+    if top_k is not None:
+        require_count("top_k", top_k, hint="; greedy=True takes the likeliest")

@@ -41,7 +41,7 @@ def merge_models(model_a: BDH, model_b: BDH) -> BDH:
         64
     """
     for name, model in (("model_a", model_a), ("model_b", model_b)):
-        _require_bdh(name, model)
+        require_bdh(name, model)
     for name in SHARED:
         ours, theirs = getattr(model_a, name), getattr(model_b, name)
         if ours != theirs:
@@ -94,7 +94,7 @@ def grow_neurons(
         >>> torch.allclose(grow_neurons(model, 8)(tokens), model(tokens), atol=1e-5)
         True
     """
-    _require_bdh("model", model)
+    require_bdh("model", model)
     require_count("extra_neurons", extra_neurons)
     heads, width = model.num_heads, model.embed_dim
     if extra_neurons % (2 * heads):
@@ -122,7 +122,8 @@ def grow_neurons(
     return grown
 
 
-def _require_bdh(name: str, model: nn.Module) -> None:
+def require_bdh(name: str, model: nn.Module) -> None:
+    """Raise a TypeError for anything but BDH."""
     if not isinstance(model, BDH):
         raise TypeError(f"{name} must be a BDH: got {type(model).__name__}")
 

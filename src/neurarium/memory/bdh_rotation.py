@@ -43,8 +43,17 @@ class NeuronRotation(nn.Module):
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
+        self.theta = theta
         frequencies = rotary_frequencies(neurons_per_head, theta=theta, device=device)
         self.register_buffer("frequencies", frequencies.repeat(num_heads, 1))
+
+    def reset_parameters(self) -> None:
+        """Frequencies of a full range in every head, as θ gives them."""
+        heads, pairs = self.frequencies.shape
+        frequencies = rotary_frequencies(
+            2 * pairs, theta=self.theta, device=self.frequencies.device
+        )
+        self.frequencies.copy_(frequencies.expand(heads, -1))
 
     def forward(self, start: int, length: int, dtype: torch.dtype) -> Turn:
         """Cosines and sines at the positions start, …, start + length − 1."""

@@ -221,6 +221,8 @@ def _check(q: Tensor, v: Tensor, state: Tensor | None, chunk_size: int | None) -
             raise ValueError(f"{name} must have the shape (…, T, width): got {list(x.shape)}")
     if chunk_size is not None:
         require_count("chunk_size", chunk_size)
+    if not q.shape[-2]:
+        raise ValueError(f"q must have a token at least: got {list(q.shape)}")
     leading = q.shape[:-2]
     fits = v.ndim <= q.ndim and all(
         width in (1, wanted) for width, wanted in zip(v.shape[-3::-1], leading[::-1], strict=False)

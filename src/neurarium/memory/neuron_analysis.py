@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from neurarium.memory.arguments import require_tensor
+from neurarium.memory.arguments import require_count, require_tensor
 from neurarium.memory.bdh import BDH
+from neurarium.memory.bdh_growth import require_bdh
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def activation_density(model: BDH, tokens: Int[Tensor, "B T"]) -> ActivationDens
         tokens: ids, at least two a row.
 
     Raises:
+        TypeError: for anything but BDH.
         ValueError: for rows of one token.
 
     Example:
@@ -51,6 +53,7 @@ def activation_density(model: BDH, tokens: Int[Tensor, "B T"]) -> ActivationDens
         >>> activation_density(model, torch.arange(9)[None]).gated.shape
         torch.Size([3])
     """
+    require_bdh("model", model)
     if getattr(tokens, "ndim", 0) == 2 and tokens.shape[1] < 2:
         raise ValueError(f"tokens must have two columns at least: got {list(tokens.shape)}")
     active = [
@@ -87,6 +90,7 @@ def synapse_trace(
         - tokens: (B, T); output: (B, T, K), never decreasing along T
 
     Raises:
+        TypeError: for anything but BDH, and for what is no whole number.
         ValueError: for a layer that has none below, and for lists of unequal length.
         IndexError: for a neuron that does not exist.
 
@@ -95,13 +99,20 @@ def synapse_trace(
         >>> synapse_trace(model, torch.arange(9)[None], [0, 5], [3, 60], layer=1).shape
         torch.Size([1, 9, 2])
     """
-    if not 1 <= layer < model.num_layers:
+    require_bdh("model", model)
+    require_count("layer", layer, hint="; the lowest layer has none below it")
+    if layer >= model.num_layers:
         raise ValueError(f"layer must be in 1 … {model.num_layers - 1}: got {layer}")
+    sources, targets = (
+        x.tolist() if isinstance(x, Tensor) else list(x) for x in (sources, targets)
+    )
     if len(sources) != len(targets) or not sources:
         raise ValueError(
             f"sources and targets must name as many neurons: got {len(sources)} and {len(targets)}"
         )
     for neuron in (*sources, *targets):
+        if isinstance(neuron, bool) or not isinstance(neuron, SupportsIndex):
+            raise TypeError(f"neurons must be whole numbers: got {neuron!r}")
         if not 0 <= neuron < model.num_neurons:
             raise IndexError(f"neurons must lie in 0 … {model.num_neurons - 1}: got {neuron}")
     below, here = islice(model.layers(tokens), layer - 1, layer + 1)
@@ -156,8 +167,8 @@ def concept_selectivity(
 
     Raises:
         TypeError: for activity that is not floating point.
-        ValueError: for shapes that do not fit, for fewer than two samples of a kind, and for a
-            selection that leaves a kind to one side alone.
+        ValueError: for shapes that do not fit, for activity that is not finite, for fewer than two
+            samples of a kind, and for a selection that leaves a kind to one side alone.
 
     Example:
         >>> labels = torch.arange(40) % 2 == 0
@@ -170,11 +181,13 @@ def concept_selectivity(
     require_tensor("labels", labels)
     if not activity.is_floating_point():
         raise TypeError(f"activity must be floating point: got {activity.dtype}")
-    if activity.ndim != 2 or labels.shape != activity.shape[:1]:
+    if activity.ndim != 2 or not activity.shape[1] or labels.shape != activity.shape[:1]:
         raise ValueError(
             "activity must be (samples, units) and labels (samples,): got "
             f"{list(activity.shape)} and {list(labels.shape)}"
         )
+    if not activity.isfinite().all():
+        raise ValueError("activity must be finite: got NaN or infinity")
     labels = labels.bool()
     if min(int(labels.sum()), int((~labels).sum())) < 2:
         raise ValueError(

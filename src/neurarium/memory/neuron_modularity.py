@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from neurarium.memory.arguments import require_count
+from neurarium.memory.bdh_growth import require_bdh
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,6 +94,7 @@ def neuron_graph(model: BDH, *, edges_per_neuron: int = 8, encoder: str = "encod
         encoder: ``"encoder"`` for D_x, ``"encoder_v"`` for D_y.
 
     Raises:
+        TypeError: for anything but BDH.
         ValueError: for another encoder or a count below 1.
 
     Example:
@@ -101,6 +103,7 @@ def neuron_graph(model: BDH, *, edges_per_neuron: int = 8, encoder: str = "encod
         >>> graph.num_neurons, bool((graph.edges[:, 0] < graph.edges[:, 1]).all())
         (64, True)
     """
+    require_bdh("model", model)
     require_count("edges_per_neuron", edges_per_neuron)
     if encoder not in ("encoder", "encoder_v"):
         raise ValueError(f"encoder must be 'encoder' or 'encoder_v': got {encoder!r}")
@@ -136,6 +139,7 @@ def modularity(graph: NeuronGraph, *, generator: torch.Generator | None = None) 
         generator: of the order in which neurons are visited.
 
     Raises:
+        TypeError: for anything but a graph of :func:`neuron_graph`.
         ValueError: for a graph without edges.
 
     Example:
@@ -146,6 +150,7 @@ def modularity(graph: NeuronGraph, *, generator: torch.Generator | None = None) 
     """
     import numpy as np
 
+    _require_graph(graph)
     if not len(graph.edges):
         raise ValueError("graph must have an edge: got none")
     ends = graph.edges.numpy()
@@ -175,11 +180,15 @@ def rewire(graph: NeuronGraph, *, generator: torch.Generator | None = None) -> N
         graph: is left as it is.
         generator: of the swaps.
 
+    Raises:
+        TypeError: for anything but a graph of :func:`neuron_graph`.
+
     Example:
         >>> ring = torch.tensor([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [0, 5]])
         >>> rewire(NeuronGraph(ring, 6)).degrees.tolist()
         [2, 2, 2, 2, 2, 2]
     """
+    _require_graph(graph)
     ends, half = graph.edges.clone(), len(graph.edges) // 2
     for _ in range(_SWAPS):
         order = torch.randperm(len(ends), generator=generator)
@@ -195,6 +204,13 @@ def rewire(graph: NeuronGraph, *, generator: torch.Generator | None = None) -> N
         allowed = _allowed(swapped, ends, graph.num_neurons)
         ends[first[allowed]], ends[second[allowed]] = swapped[0, allowed], swapped[1, allowed]
     return NeuronGraph(ends.sort(1).values.unique(dim=0), graph.num_neurons)
+
+
+def _require_graph(graph: NeuronGraph) -> None:
+    if not isinstance(graph, NeuronGraph):
+        raise TypeError(
+            f"graph must be a NeuronGraph: got {type(graph).__name__}; neuron_graph makes one"
+        )
 
 
 def _allowed(swapped: Tensor, ends: Tensor, size: int) -> Tensor:

@@ -66,7 +66,7 @@ def selectivity_gained(what: str, records: Records) -> list[float]:
 def is_selective_everywhere(what: str, records: Records) -> bool:
     """Whether the held-out AUROC is at least 0.8 on every seed."""
     ours = records.ok.where(method="bdh")
-    return all(record.metrics[f"{what}_auroc"] >= SELECTIVE for record in ours)
+    return all(record.metrics.get(f"{what}_auroc", 0.0) >= SELECTIVE for record in ours)
 
 
 def largest_gap(records: Records) -> float:

@@ -72,13 +72,16 @@ def _numbers(what: str, found: ConceptSelectivity) -> dict[str, float]:
 
 
 def concept_of(tokens: Tensor) -> Tensor:
-    """Which bytes (B, T) belong to it: those after a tab; or else a line that names a speaker.
+    """Which bytes (B, T) belong to it: those between a tab and the end of its line.
 
-    Such a line ends with a colon and follows an empty one; colons end verses too.
+    Without tabs, lines that name a speaker: such a line ends with a colon and follows an empty one;
+    colons end verses too. Rows are pieces of one text, one after the other.
     """
-    after_tab = (tokens == ord("\t")).cumsum(1) > 0
-    if after_tab.any():
-        return after_tab & (tokens != 0)
+    flat = tokens.flatten()
+    place = torch.arange(len(flat))
+    tab, end = (torch.where(flat == ord(byte), place, -1).cummax(0).values for byte in ("\t", "\n"))
+    if (tab >= 0).any():
+        return ((tab > end) & (tab < place)).view_as(tokens)
     lines = bytes(tokens.flatten().tolist()).split(b"\n")
     marked = [
         not before and line.endswith(b":")

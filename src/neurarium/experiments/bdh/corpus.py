@@ -39,12 +39,15 @@ class Corpus:
         tuning_start: where in them the part begins that learning rates are chosen on.
         tuning: its windows.
         test: windows of the held-out part.
+        running: its bytes in contiguous windows without padding, (windows, bytes), to look at
+            neurons.
     """
 
     train: Tensor
     tuning_start: int
     tuning: Windows
     test: Windows
+    running: Tensor
 
     @property
     def unigram_entropy(self) -> float:
@@ -61,8 +64,14 @@ def corpus_of(data: Text | SentencePairs, block_size: int, max_windows: int | No
         return _pairs(data, block_size, max_windows)
     train, test = (torch.from_numpy(x.astype(np.int64)) for x in (data.train, data.validation))
     start = int((1 - TUNING_SHARE) * len(train))
-    windows = (text_windows(x, block_size, max_windows) for x in (train[start:], test))
-    return Corpus(train, start, *windows)
+    tuning, judged = (text_windows(x, block_size, max_windows) for x in (train[start:], test))
+    return Corpus(train, start, tuning, judged, _contiguous(test, block_size))
+
+
+def _contiguous(text: Tensor, block_size: int) -> Tensor:
+    """All whole windows of a text; at least one, if a shorter one."""
+    size = min(block_size, len(text))
+    return text[: len(text) - len(text) % size].view(-1, size)
 
 
 def text_windows(text: Tensor, block_size: int, max_windows: int | None) -> Windows:
@@ -98,14 +107,18 @@ def _pairs(data: SentencePairs, block_size: int, max_windows: int | None) -> Cor
     lines = [f"{a}\t{b}\n".encode() for a, b in zip(data.source, data.target, strict=True)]
     starts = [len(a.encode()) + 1 for a in data.source]
     train, test = np.flatnonzero(~data.test), np.flatnonzero(data.test)
-    order = np.random.default_rng(0).permutation(train)
+    draw = np.random.default_rng(0)
+    order, mixed = draw.permutation(train), draw.permutation(test)
     kept = int((1 - TUNING_SHARE) * len(order))
-    stream = torch.tensor(list(b"".join(lines[i] for i in order)))
-    windows = (
+    stream, running = (
+        torch.tensor(list(b"".join(lines[i] for i in rows))) for rows in (order, mixed)
+    )
+    tuning, judged = (
         sentence_windows([lines[i] for i in rows], [starts[i] for i in rows], max_windows)
         for rows in (order[kept:], test)
     )
-    return Corpus(stream, sum(len(lines[i]) for i in order[:kept]), *windows)
+    start = sum(len(lines[i]) for i in order[:kept])
+    return Corpus(stream, start, tuning, judged, _contiguous(running, block_size))
 
 
 class Crops:

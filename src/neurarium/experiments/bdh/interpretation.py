@@ -25,7 +25,7 @@ def interpret(
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Numbers and arrays for the record."""
     model.eval()
-    tokens = corpus.test.inputs[: max(1, LOOKED_AT // corpus.test.inputs.shape[1])]
+    tokens = corpus.running[: max(2, LOOKED_AT // corpus.running.shape[1])]
     density = activation_density(model, tokens)
     generator = torch.Generator().manual_seed(seed)
     concept, trace = selectivity(model, tokens, generator)

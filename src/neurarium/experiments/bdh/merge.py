@@ -93,8 +93,14 @@ def run_cell(cell: Cell, config: MergeConfig, context: Context) -> Result:
 
 
 def held_out(data: SentencePairs, language: str, max_windows: int | None) -> Windows:
-    """Test sentences of a language, each after a line break."""
-    sentences = [b"\n" + s for s in _sentences(data, language, data.test)]
+    """Test sentences of a language that training has not seen, each after a line break.
+
+    Pairs are split by their English sentence, so a translation may belong to both parts.
+    """
+    seen = set(_sentences(data, language, ~data.test))
+    sentences = [b"\n" + s for s in _sentences(data, language, data.test) if s not in seen]
+    if not sentences:
+        raise ValueError(f"data must hold out {language} sentences that training lacks: got none")
     return sentence_windows(sentences, [1] * len(sentences), max_windows)
 
 
@@ -119,7 +125,7 @@ def _train(
 def gained_on_the_other_language(records: Records) -> list[float]:
     """Bits per byte of the expert of the other language minus those of the merged model, by seed.
 
-    The mean over both languages.
+    The smaller of the two gains: each language has to be predicted better.
     """
     found = {name: records.where(method=name) for name in METHODS}
     gains = [
@@ -127,4 +133,4 @@ def gained_on_the_other_language(records: Records) -> list[float]:
         for language, foreign in (("english", "french"), ("french", "english"))
     ]
     seeds = gains[0][0]
-    return [float(np.mean([theirs[s] - ours[s] for theirs, ours in gains])) for s in seeds]
+    return [float(min(theirs[s] - ours[s] for theirs, ours in gains)) for s in seeds]
