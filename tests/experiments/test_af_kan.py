@@ -106,6 +106,20 @@ def test_being_above_equal_kans_means_by_more_than_a_deviation(last, beaten):
     assert af_kan.beats_equal_kans(Records([*ours, *rivals])) == beaten
 
 
+def test_the_legend_of_the_learning_curves_lies_below_them():
+    cells = [Cell(method=m, seed=0, dataset="mnist") for m in METHODS]
+    curves = {"validation": [0.5, 0.9]}
+    figure = AF_KAN.figures["learning"](
+        Records([Record(c, {"accuracy": 1.0}, curves=curves) for c in cells])
+    )
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == len(METHODS)
+    for panel in figure.axes:
+        assert panel.get_legend() is None
+        assert legend.get_window_extent().y1 <= panel.get_tightbbox().y0
+
+
 @pytest.mark.parametrize("name", ["mnits", "mil/elephant"])
 def test_unknown_names_are_refused_before_anything_is_computed(name, tmp_path):
     with pytest.raises(ValueError):

@@ -14,7 +14,7 @@ from neurarium.evaluation import Cell, Claim, Record, Records
 from neurarium.experiments.s_kan import EXPERIMENTS, FUNCTIONS_PART, IMAGES, functions, methods
 from neurarium.experiments.s_kan import images as pictures
 from neurarium.experiments.s_kan.methods import METHODS, POOL, Problem
-from neurarium.experiments.s_kan.targets import FORMULAS, FUNCTIONS, Source, source
+from neurarium.experiments.s_kan.targets import CHOSEN_ON, FORMULAS, FUNCTIONS, Source, source
 from neurarium.neurons import KAN
 
 mpl.use("Agg")
@@ -101,7 +101,8 @@ def test_an_mlp_is_granted_the_price_of_the_first_stage(monkeypatch):
 
 def record(method, dataset, rmse, seed=0, **choices):
     cell = Cell(method=method, dataset=dataset, seed=seed)
-    metrics = {"rmse": rmse, "parameters": 1.0, "training_seconds": 1.0}
+    ones = ("parameters", "parameters_in_training", "training_seconds")
+    metrics = {"rmse": rmse} | dict.fromkeys(ones, 1.0)
     return Record(cell, metrics | {f"chose_{n}": float(v) for n, v in choices.items()})
 
 
@@ -124,6 +125,26 @@ def test_claims_on_records_one_knows():
     assert functions.agreement(records) == {"agreement": 0.5}
     assert not functions.leads_with_little_regret(known((0.1, 0.2)))  # twice the best
     assert not functions.leads_with_little_regret(known((0.9, 0.9)))
+
+
+def test_no_claim_scores_a_function_that_defaults_were_chosen_on():
+    assert set(CHOSEN_ON) < set(FUNCTIONS)
+    records = known((0.1, 0.1))
+    spoilt = [
+        record(method, name, 99.0 if method == "s_kan" else 0.01, **dict.fromkeys(POOL, 1))
+        for method in ("s_kan", *POOL)
+        for name in CHOSEN_ON
+    ]
+    everything = Records([*records, *spoilt])
+    for claim in FUNCTIONS_PART.claims[:5]:  # the headline, and the other families
+        assert claim.measure(everything) == claim.measure(records)
+    assert functions.less_regret(everything) == functions.less_regret(records)
+    assert functions.leads_with_little_regret(everything)
+    errors, _ = FUNCTIONS_PART.tables(everything)
+    assert {row[0] for row in errors.rows} == {"a", "b", *CHOSEN_ON}
+    assert functions.fewer_errors("rbf", Records(spoilt)) == []
+    assert functions.less_regret(Records(spoilt)) == []
+    assert not functions.leads_with_little_regret(Records(spoilt))
 
 
 @pytest.mark.parametrize(

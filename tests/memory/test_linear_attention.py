@@ -169,5 +169,7 @@ def test_what_does_not_fit_is_refused():
         causal_linear_attention(q, v, state=torch.zeros(2, 3, 4))
     with pytest.raises(ValueError, match=r"state must be torch\.float32"):
         causal_linear_attention(q, v, state=torch.zeros(2, 4, 3).double())
+    with pytest.raises(ValueError, match="q must have a token at least"):
+        causal_linear_attention(q[:, :0], v[:, :0])
     with pytest.raises(ValueError, match="chunk_size must be at least 1"):
         causal_linear_attention(q, v, chunk_size=0)

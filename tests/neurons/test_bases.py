@@ -1,128 +1,16 @@
-"""Every family: the authors' layers and closed forms; holds for any fixture of this form."""
+"""Every family by its closed form."""
 
-import json
 import math
-import os
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from scipy import special
 from torch import nn
 from torch.testing import assert_close
 
 from neurarium.neurons import BASES, KANLinear
-from neurarium.neurons.bases import Chebyshev, Fourier, Gram, Jacobi, ReLUWindow, Wavelet
+from neurarium.neurons.bases import Chebyshev, Fourier, Gram, Jacobi, ReLUWindow
 from neurarium.neurons.wavelet import WAVELETS
-
-FIXTURES = Path(os.environ.get("NEURARIUM_FIXTURES", Path(__file__).parents[1] / "fixtures"))
-META = json.loads((FIXTURES / "s-kan.json").read_text())
-TENSORS = load_file(FIXTURES / "s-kan.safetensors")
-
-
-def parameter(case, name):
-    return TENSORS[f"{case}.param.{name}"]
-
-
-def shaped(coefficients):
-    """Theirs, (in, out, K), as ours, (out, K, in)."""
-    return coefficients.permute(1, 2, 0)
-
-
-def flat(weight, functions):
-    """Theirs, (out, in · K), as ours."""
-    return weight.unflatten(1, (-1, functions)).mT
-
-
-def layer_of(case, spec):
-    """Our layer and what their layer does around it."""
-    kind, kwargs = spec["layer"], spec["kwargs"]
-    sizes = META["config"]["in_features"], META["config"]["out_features"]
-    after = nn.Identity()
-    if kind == "ChebyKANLayer":
-        layer = KANLinear(*sizes, basis="chebyshev", squash="clamp", base_activation=None, **kwargs)
-        weights = {"coefficients": shaped(parameter(case, "cheby_coeffs"))}
-    elif kind in ("FastKANLayer", "FasterKANLayer"):
-        basis, base = ("rbf", "silu") if kind == "FastKANLayer" else ("rswaf", None)
-        count = len(parameter(case, "rbf.grid"))
-        layer = KANLinear(
-            *sizes, basis=basis, base_activation=None, norm="layer", grid_size=count, **kwargs
-        )
-        weights = {"coefficients": flat(parameter(case, "spline_linear.weight"), count)}
-        layer.norm.load_state_dict(
-            {k: parameter(case, f"layernorm.{k}") for k in ("weight", "bias")}
-        )
-        with torch.no_grad():
-            layer.basis.centres.copy_(parameter(case, "rbf.grid"))
-            if base is None:  # their forward pass forgets the denominator
-                layer.basis.inverse_denominator.fill_(1)
-    elif kind in ("GRAMLayer", "JacobiKANLayer"):
-        name, coefficients = ("gram", "grams_basis_weights")
-        if kind == "JacobiKANLayer":
-            name, coefficients = ("jacobi", "jacobi_coeffs")
-        degree = parameter(case, coefficients).shape[-1] - 1
-        layer = KANLinear(*sizes, basis=name, degree=degree)
-        weights = {
-            "coefficients": shaped(parameter(case, coefficients)),
-            "base_weight": parameter(case, "base_weights"),
-        }
-        if name == "gram":
-            layer.basis.recurrence.data = parameter(case, "beta_weights")[1:degree]
-        norm = nn.LayerNorm(sizes[1])
-        norm.load_state_dict({k: parameter(case, f"norm.{k}") for k in ("weight", "bias")})
-        after = nn.Sequential(norm, nn.SiLU())
-    else:
-        layer = KANLinear(*sizes)
-        weights = {
-            "coefficients": parameter(case, "spline_weight").mT,
-            "base_weight": parameter(case, "base_weight"),
-            "spline_scale": parameter(case, "spline_scaler"),
-        }
-    with torch.no_grad():
-        for name, value in weights.items():
-            getattr(layer, name).copy_(value)
-    return layer, after
-
-
-@pytest.mark.parametrize(
-    "case", [case for case, spec in META["cases"].items() if spec["layer"] != "WavKANLayer"]
-)
-def test_parity(case):
-    spec = META["cases"][case]
-    layer, after = layer_of(case, spec)
-    x = TENSORS["input"].clone().requires_grad_()
-    inner = layer(x)
-    if spec["layer"] == "FastKANLayer":  # their base branch is a linear layer of the raw input
-        weight, bias = (parameter(case, f"base_linear.{k}") for k in ("weight", "bias"))
-        inner = inner + nn.functional.linear(nn.functional.silu(x), weight, bias)
-    output = after(inner)
-    assert_close(output, TENSORS[f"{case}.output"], **META["tolerance"])
-    output.backward(TENSORS["grad_output"])
-    if spec["layer"] == "FasterKANLayer":  # while their backward pass has it
-        x.grad *= parameter(case, "rbf.inv_denominator")
-    assert_close(x.grad, TENSORS[f"{case}.grad_input"], **META["tolerance"])
-
-
-@pytest.mark.parametrize("kind", ["mexican_hat", "morlet", "dog"])
-def test_parity_of_wavelets_edge_by_edge(kind):
-    """Theirs have a place and a width for every edge; one edge is a layer of one input."""
-    case = {"mexican_hat": "wav_mexican", "morlet": "wav_morlet", "dog": "wav_dog"}[kind]
-    if case not in META["cases"]:
-        pytest.skip("not in this fixture")
-    x = TENSORS["input"]
-    sign = -1 if kind in ("mexican_hat", "dog") else 1  # theirs is upside down
-    total = nn.functional.silu(x) @ parameter(case, "weight1").mT
-    for o in range(total.shape[1]):
-        for i in range(x.shape[1]):
-            basis = Wavelet(1, kind=kind, grid_size=1)
-            basis.translation.data.fill_(parameter(case, "translation")[o, i])
-            basis.scale.data.fill_(parameter(case, "scale")[o, i])
-            weight = parameter(case, "wavelet_weights")[o, i]
-            total[:, o] += sign * weight * basis(x[:, i : i + 1])[:, 0, 0].detach()
-    norm = nn.BatchNorm1d(total.shape[1]).eval()
-    norm.load_state_dict({k: parameter(case, f"bn.{k}") for k in ("weight", "bias")}, strict=False)
-    assert_close(norm(total).detach(), TENSORS[f"{case}.output"], **META["tolerance"])
 
 
 def test_chebyshev_is_the_cosine_and_has_finite_slopes_at_the_ends():

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import math
+import warnings
 
 import pytest
 import torch
@@ -76,6 +78,13 @@ def test_an_infinite_logit_is_that_family_and_equal_logits_are_the_mean(granular
     nn.init.constant_(layer.logits, 0.3)
     mean = torch.stack(list(families.values())).mean(0)
     assert_close(layer(x), base(layer, x) + mean)
+
+
+def test_certainty_survives_a_hard_choice():
+    layer = layer_of(SelectableKANLinear, 4, 3, temperature=0.1)
+    with torch.no_grad():
+        layer.logits[:, 2] = torch.inf
+    assert torch.equal(layer.selection(), F.one_hot(torch.full((4,), 2), 5).double())
 
 
 def test_mixing_is_the_published_sum_at_every_node():
@@ -379,6 +388,58 @@ def test_bad_input_is_one_sentence():
         SelectionSchedule(model, 10, fractions=(0.5, 0.6, 0.1))
     with pytest.raises(ValueError, match="node_threshold must be 0 without samples of a KAN"):
         SelectionSchedule(model, 10, node_threshold=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"threshold": 3}, r"threshold must lie in \[0, 1\]: got 3"),
+        ({"lr_factor": 0}, "lr_factor must be above 0: got 0"),
+        ({"fractions": (math.nan, 0.5, 0.5)}, "fractions must be three that sum to 1"),
+    ],
+)
+def test_stages_are_refused_before_the_first_step(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SelectionSchedule(KAN([2, 1], layer="selectable"), 10, **arguments)
+
+
+def test_an_optimizer_of_something_else_is_refused():
+    other = torch.optim.Adam(nn.Linear(1, 1).parameters())
+    with pytest.raises(ValueError, match="optimizer must hold the parameters of the model's"):
+        SelectionSchedule(KAN([2, 1], layer="selectable"), 10, optimizer=other)
+
+
+@pytest.mark.parametrize("kind", [SelectableKANLinear, SelectableKANConv2d])
+def test_other_dtypes_are_refused_and_cast_under_autocast_before_and_after_pruning(kind):
+    is_linear = kind is SelectableKANLinear
+    layer = kind(3, 2) if is_linear else kind(3, 2, 3)
+    x = points(4, 3) if is_linear else points(4, 3, 5, 5)
+    nn.init.normal_(layer.logits)
+    layer.select()
+    for each in (layer, layer.prune()):
+        with pytest.raises(TypeError, match=r"x must be torch\.float32 as the layer"):
+            each(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = each(x.bfloat16()).float()
+        assert_close(found, each(x.bfloat16().float()), rtol=0.05, atol=0.05)
+        assert each(x[:0].float()).shape == (0, *found.shape[1:])
+
+
+def test_inputs_beyond_all_that_families_see_are_announced_once():
+    x = 255 * points(4, 3).float().abs() + 2
+    layer = SelectableKANLinear(3, 2)
+    with pytest.warns(UserWarning, match=r"100% of the inputs lie beyond \[-1, 1\], where 'bspl"):
+        layer(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer(x)
+        SelectableKANLinear(3, 2)(points(4, 3).float())
+        SelectableKANLinear(3, 2, norm="layer")(x)
+        SelectableKANLinear(3, 2, bases=("rbf", "chebyshev"))(x)
+        wide = {"grid_range": (0.0, 300.0)}
+        SelectableKANLinear(3, 2, basis_arguments={"bspline": wide, "relu": wide})(x)
+    with pytest.warns(UserWarning, match="lie beyond"):
+        SelectableKANConv2d(3, 2, 1)(x[..., None, None])
 
 
 def test_many_logits_are_announced(monkeypatch):

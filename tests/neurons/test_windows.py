@@ -307,6 +307,15 @@ def test_constant_windows_are_zero_instead_of_nan():
         assert tensor.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("reduction", ["global", "spatial", "multistep"])
+@pytest.mark.parametrize("feature_norm", ["sample", "batch", "running", None])
+def test_no_rows_give_no_rows(reduction, feature_norm):
+    layer = AFKANLinear(3, 2, reduction=reduction, feature_norm=feature_norm)
+    assert layer(torch.empty(0, 3)).shape == (0, 2)
+    if feature_norm == "running":
+        assert (layer.lowest, layer.highest) == (0, 1)
+
+
 def test_only_arguments_are_kept_for_the_backward_pass():
     kind = WindowKind(WINDOW_ACTIVATIONS["silu"], COMBINATIONS["quad1"])
     x = torch.randn(10, 20, requires_grad=True)

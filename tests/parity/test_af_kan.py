@@ -27,17 +27,18 @@ SCORER = {"multistep": "gk_linear", "global_attn": "gk_linear", "spatial_attn": 
 
 def network(spec):
     """Our network, and our name of each of their parameters that it has."""
-    config = META["config"]
+    config = META["config"] | spec
+    norm = config.get("norm_type", "layer")
     model = KAN(
         config["width"],
         layer="af",
         grid_size=config["grid_size"],
         order=config["spline_order"],
-        activation=spec.get("base_activation", "silu"),
-        combine=spec["func"],
-        feature_norm="batch" if spec.get("func_norm", True) else None,
-        reduction=spec["method"].removesuffix("_attn"),
-        norm="layer",
+        activation=config.get("base_activation", "silu"),
+        combine=config.get("func", "quad1"),
+        feature_norm="batch" if config.get("func_norm", True) else None,
+        reduction=config["method"].removesuffix("_attn"),
+        norm=norm if norm in ("layer", "batch") else None,
         dtype=getattr(torch, config["dtype"]),
     )
     scorer = SCORER[spec["method"]]
@@ -54,7 +55,10 @@ def test_parity(case):
     spec = META["cases"][case]
     model, names = network(spec)
     state = {ours: TENSORS[f"{case}.param.{theirs}"] for theirs, ours in names.items()}
-    model.load_state_dict(state)  # strict: no parameter that the published layer does not use
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    assert not unexpected
+    own = dict(model.named_parameters())  # none that the published layer does not use
+    assert not set(missing) & set(own), missing
     assert sum(p.numel() for p in model.parameters()) == spec["parameters_that_receive_gradient"]
     x = TENSORS["input"].clone().requires_grad_()
     features = model.layers[0].window_features(x)

@@ -34,8 +34,9 @@ AF_KAN = System(
             "The ReLU-KAN path is written from its formula: the released one does not run.",
             "Reductions that are not used have no parameters, nor is there an unused bias.",
             "Windows that are all equal become 0 instead of 0/0.",
-            "Self-attention over windows and parallel copies of the stack, which do not run in the "
-            "released code, are left out.",
+            "Left out: local and multi-head attention over windows, which the authors call slow "
+            "and do not use; self-attention over windows and parallel copies of the stack, which "
+            "do not run in the released code.",
         ),
     ),
     battery={

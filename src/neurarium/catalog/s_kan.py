@@ -43,7 +43,7 @@ S_KAN = System(
         repository="SeriYann/KANConv2d",
         licence="MIT",
         parity=(
-            "outputs and input gradients of the nine candidate layers, recorded in float32: "
+            "outputs and input gradients of nine candidate layers, recorded in float32: "
             "rtol 2e-5, atol 2e-5; 2026-11-25"
         ),
         deviations=(
@@ -53,7 +53,7 @@ S_KAN = System(
             "A mixed pool has one base branch and one input normalisation instead of one a family.",
             "Wavelets have places and widths for each input, not for each edge.",
             "The convolution applies every family to the map once instead of to every patch.",
-            "The layer never looks at values, so it does not warn of inputs beyond a grid.",
+            "The first inputs are looked at once, to warn of what lies beyond the grids.",
         ),
     ),
     battery={

@@ -28,6 +28,7 @@ from neurarium.neurons.selected import (
     SelectedKANConv2d,
     SelectedKANLinear,
     convolve,
+    in_dtype,
     kept_places,
     make_base,
     make_norm,
@@ -218,10 +219,8 @@ class SelectableKANLinear(Selection):
 
     def _rows(self, x: Tensor) -> Tensor:
         require_points(x, self.in_features)
-        if x.dtype != self.logits.dtype:
-            if not torch.is_autocast_enabled(x.device.type):
-                raise TypeError(f"x must be {self.logits.dtype} as the layer: got {x.dtype}")
-            x = x.to(self.logits.dtype)
+        x = in_dtype(x, self.logits.dtype)
+        self.warn_of_reach(x)
         return (x if self.norm is None else self.norm(x)).reshape(-1, self.in_features)
 
     def _base(self, rows: Tensor) -> Tensor:
@@ -338,6 +337,8 @@ class SelectableKANConv2d(Selection):
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B out height width"]:
         """Apply the weighted families to the map, and convolve."""
         require_images(x, self.in_channels)
+        x = in_dtype(x, self.logits.dtype)
+        self.warn_of_reach(x)
         x = padded(x if self.norm is None else self.norm(x), self.padding)
         steps = {"stride": self.stride, "dilation": self.dilation}
         y: Tensor | None = None

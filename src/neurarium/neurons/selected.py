@@ -250,6 +250,7 @@ class SelectedKANLinear(_Selected):
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Apply the functions and sum over inputs."""
         require_points(x, self.in_features)
+        x = in_dtype(x, self.members()[0].coefficients.dtype)
         rows = (x if self.norm is None else self.norm(x)).reshape(-1, self.in_features)
         y = rows.new_zeros(len(rows), self.out_features)
         if self.base_weight is not None:
@@ -352,6 +353,7 @@ class SelectedKANConv2d(_Selected):
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B out height width"]:
         """Apply the functions to the map, and convolve."""
         require_images(x, self.in_channels)
+        x = in_dtype(x, self.members()[0].coefficients.dtype)
         x = padded(x if self.norm is None else self.norm(x), self.padding)
         steps = {"stride": self.stride, "dilation": self.dilation}
         y: Tensor | None = None
@@ -379,9 +381,9 @@ def convolve(x: Tensor, weight: Tensor, basis: Basis, steps: Mapping[str, Any]) 
         tensor([[[[8.]]]])
     """
     batch, channels, *size = x.shape
-    values = evaluate(x.transpose(0, 1).reshape(channels, -1), basis)
-    maps = values.view(len(values), channels, batch, -1).permute(2, 0, 1, 3)
-    return F.conv2d(maps.reshape(batch, -1, *size), weight.flatten(1, 2), **steps)
+    values = evaluate(x.transpose(0, 1).flatten(1), basis)
+    maps = values.reshape(len(values) * channels, batch, *size).transpose(0, 1)
+    return F.conv2d(maps.contiguous(), weight.flatten(1, 2), **steps)
 
 
 def padded(x: Tensor, padding: tuple[int, int]) -> Tensor:
@@ -406,6 +408,21 @@ def require_images(x: Any, channels: int) -> None:
     require_points(x, channels, axis=1 if getattr(x, "ndim", 0) > 1 else -1)
     if x.ndim != 4:
         raise ValueError(f"x must be images (B, C, H, W): got shape {list(x.shape)}")
+
+
+def in_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """``x`` as the layer's parameters are: cast under autocast, refused otherwise.
+
+    Example:
+        >>> in_dtype(torch.zeros(1, dtype=torch.float64), torch.float32)
+        Traceback (most recent call last):
+        TypeError: x must be torch.float32 as the layer: got torch.float64
+    """
+    if x.dtype == dtype:
+        return x
+    if not torch.is_autocast_enabled(x.device.type):
+        raise TypeError(f"x must be {dtype} as the layer: got {x.dtype}")
+    return x.to(dtype)
 
 
 def make_base(activation: Activation, shape: Sequence[int], **factory: Any) -> nn.Parameter | None:

@@ -19,12 +19,15 @@ from torch import Tensor, nn
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.bases import BASES
 from neurarium.neurons.basis import Basis
+from neurarium.neurons.contraction import _is_traced
 from neurarium.neurons.kan_linear import make_basis
 
 DEFAULT_POOL = ("bspline", "rbf", "chebyshev", "mexican_hat", "relu")
 POOL_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {"relu": {"grid_range": (-1.0, 1.0)}}
 """ReLU windows of a pool lie where its splines do."""
 MANY_LOGITS = 1 << 24
+BOUNDED = ("bspline", "relu")
+"""Families that are 0 beyond their grid."""
 
 
 class Family(nn.Module):
@@ -111,6 +114,7 @@ class Selection(nn.Module):
         self.logits = nn.Parameter(torch.empty(choices, **factory))
         self.register_buffer("kept", None)
         self._active = self.bases
+        self._has_looked = False
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -127,7 +131,7 @@ class Selection(nn.Module):
     def selection(self) -> Float[Tensor, "*choices K"]:
         """Probability of each family for each choice; they sum to 1, and are 0 for what is cut."""
         # An infinite logit means certainty, where a softmax of infinities would be NaN.
-        logits = self.logits.clamp(max=torch.finfo(self.logits.dtype).max) / self.temperature
+        logits = (self.logits / self.temperature).clamp(max=torch.finfo(self.logits.dtype).max)
         if self.kept is not None:
             logits = logits.masked_fill(~self.kept, -torch.inf)
         return logits.softmax(-1)
@@ -198,6 +202,25 @@ class Selection(nn.Module):
         if self.kept is None:
             raise RuntimeError("prune must come after select: all families are still in use")
         return self.kept
+
+    def warn_of_reach(self, x: Tensor) -> None:
+        """Warn once, of the first inputs, if most lie beyond all that a family sees."""
+        is_plain = type(x) in (Tensor, nn.Parameter) and not (x.is_meta or _is_traced())
+        if self._has_looked or getattr(self, "norm", None) is not None or not is_plain:
+            return
+        self._has_looked = True
+        for name in BOUNDED:
+            if name not in self._active or not x.numel():
+                continue
+            low, high = self.basis_arguments[name].get("grid_range", (-1.0, 1.0))
+            share = ((x < low) | (x > high)).float().mean().item()
+            if share > 0.5:
+                warnings.warn(
+                    f"{share:.0%} of the inputs lie beyond [{low:g}, {high:g}], where {name!r} is "
+                    "0; normalise them, by norm='batch' for instance",
+                    stacklevel=4,
+                )
+                return
 
     def _members(self) -> list[Family]:
         return [family for family in self.families.values() if isinstance(family, Family)]

@@ -30,7 +30,8 @@ class SelectionSchedule:
     and always the largest; when the second ends, the largest ``top_k``, and everything else is
     removed from the model. A soft choice that is cut at the end costs more than one that is made
     early. Parameters are then other ones: an optimizer that is given here is told of them, and its
-    learning rates are multiplied by ``lr_factor``.
+    learning rates (``lr``, ``initial_lr``) are multiplied by ``lr_factor``; a scheduler that keeps
+    rates of its own, as ``LambdaLR`` does, overwrites them.
 
     Args:
         model: with selectable layers; changed in place, so it must not be one itself.
@@ -84,8 +85,12 @@ class SelectionSchedule:
             )
         require_count("num_steps", num_steps)
         require_count("top_k", top_k)
-        if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        if len(fractions) != 3 or min(fractions) < 0 or not abs(sum(fractions) - 1) <= 1e-6:
             raise ValueError(f"fractions must be three that sum to 1: got {tuple(fractions)}")
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must lie in [0, 1]: got {threshold}")
+        if not lr_factor > 0:
+            raise ValueError(f"lr_factor must be above 0: got {lr_factor}")
         if not final_temperature > 0:
             raise ValueError(f"final_temperature must be above 0: got {final_temperature}")
         if node_threshold and (samples is None or not isinstance(model, KAN)):
@@ -101,6 +106,13 @@ class SelectionSchedule:
         self._starts = [layer.temperature for layer in self.layers()]
         if not self._starts:
             raise ValueError(f"model must hold selectable layers: got {type(model).__name__}")
+        if optimizer is not None:
+            held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+            if not held & {id(p) for layer in self.layers() for p in layer.parameters()}:
+                raise ValueError(
+                    "optimizer must hold the parameters of the model's selectable layers: got none "
+                    "of them; make it after the model"
+                )
 
     @property
     def stage(self) -> str:

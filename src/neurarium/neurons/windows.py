@@ -192,7 +192,8 @@ class AFKANLinear(nn.Module):
         values = window_values(rows, self.low, self.high, self._kind)
         least, most = values.amin((-2, -1))[:, None], values.amax((-2, -1))[:, None]
         shift, scale = self._affine(least, most)
-        return ((values - shift[..., None]) * scale[..., None]).reshape(*x.shape, -1)
+        features = (values - shift[..., None]) * scale[..., None]
+        return features.reshape(*x.shape, len(self.low))
 
     def attention(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch in ..."]:
         """Weights of the reduction: of the inputs (…, D), or of their windows (…, D, K)."""
@@ -265,9 +266,9 @@ class AFKANLinear(nn.Module):
         if self.feature_norm != "sample" and len(least):
             least, most = least.amin().view(1, 1), most.amax().view(1, 1)
         if self.feature_norm == "running":
-            if self.training:
+            if self.training and len(least):
                 self._remember(least, most)
-            else:
+            elif not self.training:
                 least, most = self.lowest.view(1, 1), self.highest.view(1, 1)
         spread = most - least
         return least, 1 / torch.where(spread > 0, spread, torch.ones_like(spread))

@@ -10,11 +10,13 @@ from neurarium.evaluation import Records
 
 TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10_grey": "CIFAR-10, grey"}
 KINDS = {"af_kan": "#d1495b", "mlp": "#30638e"}
-OTHER = "#7a9e48"
+EQUAL, OTHER = "#b8860b", "#7a9e48"
 
 
 def colour(method: str) -> str:
-    """AF-KAN's arms, MLPs and KANs apart."""
+    """AF-KAN's arms, MLPs, KANs of its widths and KANs of its size apart."""
+    if method.endswith("_equal"):
+        return EQUAL
     return next((shade for kind, shade in KINDS.items() if method.startswith(kind)), OTHER)
 
 
@@ -64,6 +66,7 @@ def learning(records: Records) -> Any:
         panel.set_title(TITLES.get(str(name), str(name)), fontsize=9)
         panel.set_xlabel("epoch (long arms: share of their own)")
     panels[0][0].set_ylabel("validation accuracy")
-    panels[0][-1].legend(fontsize=6, ncol=2)
+    lines, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(lines, labels, fontsize=7, ncol=5, loc="upper center", bbox_to_anchor=(0.5, 0))
     figure.tight_layout()
     return figure

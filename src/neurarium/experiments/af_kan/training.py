@@ -52,7 +52,7 @@ class Config:
     decay: float = 0.8
     weight_decay: float = 1e-4
     batch_size: int = 64
-    long_factor: int = 5
+    long_factor: int = 6
 
 
 PRESETS = {

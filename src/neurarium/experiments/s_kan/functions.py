@@ -26,7 +26,7 @@ from neurarium.evaluation import (
 
 from . import figures
 from .methods import METHODS, POOL, Problem, error
-from .targets import FORMULAS, FUNCTIONS, Source, source
+from .targets import CHOSEN_ON, FORMULAS, FUNCTIONS, Source, source
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,16 @@ def run_cell(cell: Cell, config: Config, context: Context) -> Result:
     return Result(metrics | (chosen if fitted.choices else {}))
 
 
+def scored(records: Records) -> Records:
+    """Records of the functions that no default was chosen on: what claims are judged by."""
+    names = tuple(name for name in records.axis("dataset") if name not in CHOSEN_ON)
+    return records.where(dataset=names)
+
+
 def fewer_errors(rival: str, records: Records) -> list[float]:
-    """log of a rival's error over S-KAN's, by function."""
-    return paired(records, "rmse", rival, "s_kan", log=True, unit="dataset")
+    """log of a rival's error over S-KAN's, by function that is scored."""
+    judged = scored(records)
+    return paired(judged, "rmse", rival, "s_kan", log=True, unit="dataset") if judged else []
 
 
 def log_errors(records: Records) -> dict[str, dict[str, float]]:
@@ -123,7 +130,9 @@ def regrets(records: Records) -> dict[str, dict[str, float]]:
 
 def less_regret(records: Records) -> list[float]:
     """By function: regret of the family with the least regret overall, minus that of S-KAN."""
-    found = regrets(records)
+    found = regrets(scored(records))
+    if not found:
+        return []
     mean = {m: sum(by[m] for by in found.values()) / len(found) for m in POOL}
     steadiest = min(POOL, key=mean.__getitem__)
     return [by[steadiest] - by["s_kan"] for by in found.values()]
@@ -131,10 +140,12 @@ def less_regret(records: Records) -> list[float]:
 
 def leads_with_little_regret(records: Records) -> bool:
     """Best mean rank of all single families, and at most 1.5 times the best error on 5 of 7."""
-    single = records.where(method=("s_kan", *POOL))
+    single = scored(records).where(method=("s_kan", *POOL))
+    if not single:
+        return False
     ranks = rank_table(single, "rmse", higher_is_better=False, unit="dataset")
     means = {m: sum(by[m] for by in ranks.values()) / len(ranks) for m in ("s_kan", *POOL)}
-    near = sum(by["s_kan"] <= math.log(1.5) for by in regrets(records).values())
+    near = sum(by["s_kan"] <= math.log(1.5) for by in regrets(single).values())
     return min(means, key=lambda m: means[m]) == "s_kan" and near >= 5 / 7 * len(ranks)
 
 
@@ -189,7 +200,9 @@ def tables(records: Records) -> tuple[Table, ...]:
                 )
                 for m in methods
             ),
-            note=f"Most nodes of S-KAN chose the family that is best alone in {share:.0%} of runs.",
+            note=f"Most nodes of S-KAN chose the family that is best alone in {share:.0%} of runs. "
+            f"{', '.join(CHOSEN_ON)} are in the tables; claims leave them out, since the defaults "
+            "of S-KAN's stages were chosen on them.",
         ),
     )
 
@@ -212,8 +225,12 @@ FUNCTIONS_PART = Experiment(
     run_cell=run_cell,
     claims=(
         Claim(
-            "S-KAN has smaller errors than the B-spline KAN of the same width",
-            "abstract: beats fixed-basis KANs on 7 function-fitting tasks",
+            "S-KAN has smaller errors than the B-spline KAN of the same width, the best mean rank "
+            "beside all single families, and errors of at most 1.5 times the best family's on five "
+            "functions of seven",
+            "abstract: beats fixed-basis KANs on 7 function-fitting tasks. The defaults of "
+            f"S-KAN's stages were chosen partly by the test points of {', '.join(CHOSEN_ON)}, so "
+            "these three functions are in the tables but in no claim.",
             partial(fewer_errors, "bspline"),
             holds=leads_with_little_regret,
             headline=True,
