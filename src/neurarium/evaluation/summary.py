@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .runner import Run
     from .verdict import Verdict
 
-MAX_BYTES = 30_000
+MAX_BYTES = 40_000
 _MAX_RAW_ARRAY_BYTES = 1_000_000
 _PACKAGE = Path(__file__).parent.parent
 _SHIPPED = Path("src/neurarium/results")
