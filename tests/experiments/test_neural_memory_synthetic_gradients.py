@@ -165,6 +165,48 @@ def test_the_rare_class_is_rare_in_training_and_always_in_its_test():
     assert judged["common_error"] > 0.5
 
 
+def test_rates_are_chosen_on_images_that_the_rare_class_is_not_judged_on():
+    config = replace(SMOKE, num_features=2, images_per_class=10, shots=2, num_test=80)
+    task = task_of(numbered(), config, rare=True)
+
+    def shown(episodes):
+        return {tuple(row) for row in episodes.inputs[..., :2].flatten(0, 1).tolist()}
+
+    learned, validated, tested = (
+        shown(e) for e in (task.draw(200, generator()), task.validation, task.test)
+    )
+    assert not learned & validated
+    assert not learned & tested
+    assert not validated & tested
+
+
+def test_a_rate_at_which_two_networks_diverge_is_not_chosen():
+    config = replace(SHARING_PRESETS["smoke"], lrs=(1e-2, 1e-1))
+
+    def build(of, config, lr):
+        trainers = sharing.separate(of, config, lr)
+        if lr > 0.05:
+            with torch.no_grad():
+                trainers[0].model.head.weight.fill_(math.inf)
+        return trainers
+
+    chosen = sharing.choose_lr(Cell(), config, context(build, None))
+    assert chosen["lr"] == 1e-2
+    assert chosen["loss"][1] == math.inf
+
+
+def test_tables_of_a_run_that_is_not_complete():
+    done = [("sinusoid", "synthetic", "episodes"), ("mnist", "truncated", "time")]
+    records = Records(
+        Record(
+            Cell(method=method, budget=budget, seed=0, dataset=dataset),
+            {"error": 0.5, "updates": 1.0},
+        )
+        for dataset, method, budget in done
+    )
+    assert [table.title for table in MAIN.tables(records)] == ["Test error on mnist at equal time"]
+
+
 def test_sines_are_judged_after_five_and_ten_points():
     task = task_of(Sinusoids(), replace(SMOKE, length=20))
     output = task.test.targets.clone()

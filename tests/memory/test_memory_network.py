@@ -37,6 +37,12 @@ def test_equations_written_out(kwargs):
         assert_close(mine, reference, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_that_is_none(scale):
+    with pytest.raises(ValueError, match="attention_scale must be positive and finite: got"):
+        NeuralMemoryCell(3, 4, attention_scale=scale)
+
+
 def test_attention_is_scaled_by_the_root_of_the_width_unless_told():
     assert NeuralMemoryCell(3, 16).attention_scale == 0.25
     assert NeuralMemoryCell(3, 16, attention_scale=2.0).attention_scale == 2.0

@@ -526,6 +526,41 @@ def test_adaptation_is_undone_bit_for_bit(interface):
         assert all(torch.equal(value[name], state[key][name]) for name in value)
 
 
+@pytest.mark.parametrize("interface", ["state", "controller"])
+def test_adaptation_where_one_tests_without_gradients(interface):
+    model = network()
+    feedback = random_feedback(model, interface)
+    trainer = SyntheticGradientTrainer(model, feedback, interface=interface, warmup=0)
+    trainer.step(batch())
+    x, hidden = batch(2)[0], torch.full((BATCH, LENGTH, 1), math.nan)
+    before = all_parameters(model)
+    with trainer.adapt((x, hidden)):
+        usual = all_parameters(model)
+    with torch.no_grad(), trainer.adapt((x, hidden)):
+        assert not torch.is_grad_enabled()
+        assert same(usual, all_parameters(model))
+    assert not same(usual, before)
+    with torch.no_grad():
+        feedback.networks["read"][2].bias.fill_(math.nan)
+    with (
+        pytest.warns(UserWarning, match=r"feedback is not finite: \d predictions were left out"),
+        trainer.adapt((x, hidden)),
+    ):
+        assert same(before, all_parameters(model))
+
+
+def test_a_frozen_feedback_network_is_used_and_left_alone():
+    model, plain = network(), network()
+    feedback = random_feedback(model).requires_grad_(False)
+    learned = all_parameters(feedback)
+    trainer = SyntheticGradientTrainer(model, feedback, chunk_size=3, warmup=0)
+    step = trainer.step(batch())
+    SyntheticGradientTrainer(plain, chunk_size=3).step(batch())
+    assert math.isfinite(step.cosine)
+    assert same(learned, all_parameters(feedback))
+    assert not same(all_parameters(model), all_parameters(plain))
+
+
 def test_labels_do_not_leak():
     model = network()
     trainer = SyntheticGradientTrainer(
@@ -565,6 +600,16 @@ def test_untrained_feedback_warns():
         pass
 
 
+class Bare(nn.Linear):
+    """Its state is no tuple."""
+
+    def __init__(self):
+        super().__init__(2, 2)
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, 2)
+
+
 def wide():
     return SyntheticGradient.for_cell(NeuralMemoryCell(2, 6))
 
@@ -580,6 +625,22 @@ def wide():
             "interface must be 'state' or 'controller': got 'both'",
         ),
         ({"warmup": -1}, ValueError, "warmup must be at least 0: got -1"),
+        ({"max_norm": -1.0}, ValueError, "max_norm must be positive: got -1.0"),
+        (
+            {"feedback": SyntheticGradient({"read": 8, "write": 8, "memory": 4})},
+            ValueError,
+            "feedback must have the model's roles in slots, memory: got none",
+        ),
+        (
+            {"feedback": SyntheticGradient.for_cell(NeuralMemoryCell(2, 4), error_size=1)},
+            ValueError,
+            "condition_size 4, the width of what is read: got 5; to show an error too, give error",
+        ),
+        (
+            {"model": Bare()},
+            TypeError,
+            r"init_state\(\) must return a tuple of tensors: got Tensor",
+        ),
         (
             {"feedback": wide()},
             ValueError,
@@ -593,6 +654,14 @@ def test_bad_arguments(arguments, error, message):
     arguments = {"model": network(), **arguments}
     with pytest.raises(error, match=message):
         SyntheticGradientTrainer(**arguments)
+
+
+def test_feedback_for_a_cell_refuses_what_does_not_exist():
+    cell = network().cell
+    with pytest.raises(ValueError, match="must be 'state' or 'controller': got 'both'"):
+        SyntheticGradient.for_cell(cell, interface="both")
+    with pytest.raises(ValueError, match="error_size must be at least 1: got -1"):
+        SyntheticGradient.for_cell(cell, error_size=-1)
 
 
 def test_every_parameter_has_one_optimizer():
@@ -642,6 +711,8 @@ def test_losses_and_networks_that_do_not_fit():
     trainers = [SyntheticGradientTrainer(m, feedback) for m in (first, second)]
     with pytest.raises(ValueError, match="must share one feedback and one feedback_optimizer"):
         step_together(trainers, [batch(), batch()])
+    with pytest.raises(ValueError, match="trainers must be at least one: got none"):
+        step_together([], [])
     with pytest.raises(ValueError, match="batches must be one a trainer: got 1 for 2"):
         step_together(trainers, [batch()])
 

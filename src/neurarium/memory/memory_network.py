@@ -14,6 +14,7 @@ product over all steps, and so is the head.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -96,7 +97,8 @@ class NeuralMemoryCell(nn.Module):
 
     Raises:
         TypeError: for sizes that are no whole numbers and inputs that are no floating-point tensor.
-        ValueError: for sizes below 1 and an input or a state that does not fit.
+        ValueError: for sizes below 1, a scale that is not positive and finite, and an input or a
+            state that does not fit.
 
     Example:
         >>> cell = NeuralMemoryCell(3, 8, num_slots=4)
@@ -127,8 +129,8 @@ class NeuralMemoryCell(nn.Module):
             ("output_size", self.output_size),
         ):
             require_count(name, count)
-        if attention_scale is not None and attention_scale <= 0:
-            raise ValueError(f"attention_scale must be positive: got {attention_scale}")
+        if attention_scale is not None and not 0 < attention_scale < math.inf:
+            raise ValueError(f"attention_scale must be positive and finite: got {attention_scale}")
         self.input_size, self.memory_size, self.num_slots = input_size, memory_size, num_slots
         self.attention_scale = memory_size**-0.5 if attention_scale is None else attention_scale
         self.separate_write_attention = separate_write_attention

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurarium.memory.arguments import require_count
+from neurarium.memory.synthetic_gradients_checks import check_interface
 
 if TYPE_CHECKING:
     from neurarium.memory.memory_network import NeuralMemoryCell
@@ -118,11 +119,17 @@ class SyntheticGradient(nn.Module):
             error_size: width of the error that the trainer's ``error`` returns.
             hidden_features: width of each hidden layer.
 
+        Raises:
+            ValueError: for an unknown interface and a negative width.
+
         Example:
             >>> from neurarium.memory import NeuralMemoryCell
             >>> SyntheticGradient.for_cell(NeuralMemoryCell(3, 8)).sizes
             {'read': 16, 'write': 16, 'memory': 8}
         """
+        check_interface(interface)
+        if error_size:
+            require_count("error_size", error_size)
         k = cell.memory_size
         sizes = {
             "state": {"read": 2 * k, "write": 2 * k, "memory": k},

@@ -11,12 +11,52 @@ from torch import Tensor, nn
 from neurarium.memory.arguments import require_tensor
 
 
-def check_feedback(feedback: nn.Module | None, roles: Mapping[str, int]) -> None:
-    """Raise unless a feedback network that tells its sizes has those of the model's roles."""
+def check_interface(interface: Any) -> None:
+    """Raise unless an interface is one of the two."""
+    if interface not in ("state", "controller"):
+        raise ValueError(f"interface must be 'state' or 'controller': got {interface!r}")
+
+
+def check_init_state(state: Any) -> None:
+    """Raise unless a state is a tuple of tensors."""
+    if not isinstance(state, tuple) or not all(isinstance(part, Tensor) for part in state):
+        raise TypeError(
+            f"model.init_state() must return a tuple of tensors: got {type(state).__name__}"
+        )
+
+
+def check_feedback(
+    feedback: nn.Module | None,
+    roles: Mapping[str, int],
+    slots: Sequence[str],
+    condition_size: int | None,
+) -> None:
+    """Raise unless a feedback network that tells its sizes has those of the model's roles.
+
+    Args:
+        feedback: the network, or none.
+        roles: the model's roles with their widths.
+        slots: those of them that come in slots.
+        condition_size: width of what the network is shown beside them; None where it is not known.
+    """
     sizes = getattr(feedback, "sizes", None)
-    if sizes is not None and dict(sizes) != dict(roles):
+    if sizes is None:
+        return
+    if dict(sizes) != dict(roles):
         raise ValueError(
             f"feedback must have the model's widths {_text(roles)}: got {_text(sizes)}"
+        )
+    found = getattr(feedback, "slots", slots)
+    if set(found) != set(slots):
+        raise ValueError(
+            f"feedback must have the model's roles in slots, {', '.join(slots) or 'none'}: got "
+            f"{', '.join(found) or 'none'}"
+        )
+    width = getattr(feedback, "condition_size", condition_size)
+    if condition_size is not None and width != condition_size:
+        raise ValueError(
+            f"feedback must have condition_size {condition_size}, the width of what is read: got "
+            f"{width}; to show an error too, give error"
         )
 
 

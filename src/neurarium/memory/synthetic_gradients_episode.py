@@ -131,7 +131,7 @@ def controller_episode(
 def decoupled_pass(
     trainer: SyntheticGradientTrainer,
     inputs: Tensor,
-    targets: Tensor | None,
+    targets: Tensor,
     tally: Tally,
     *,
     revealed: Tensor | None = None,
@@ -148,7 +148,7 @@ def decoupled_pass(
         condition = trainer.condition(
             torch.stack(emitted.read, 1),
             output,
-            None if targets is None else targets[:, span],
+            targets[:, span],
             None if revealed is None else revealed[:, span],
         )
         roles = model.cell.replay(x, emitted, state)
@@ -162,7 +162,7 @@ def decoupled_pass(
 def state_pass(
     trainer: SyntheticGradientTrainer,
     inputs: Tensor,
-    targets: Tensor | None,
+    targets: Tensor,
     tally: Tally,
     *,
     revealed: Tensor | None = None,
@@ -178,7 +178,7 @@ def state_pass(
         condition = trainer.condition(
             read,
             output[:, -1].detach(),
-            None if targets is None else targets[:, t],
+            targets[:, t],
             None if revealed is None else revealed[:, t],
         )
         seen = [part.detach() for part in roles.values()]

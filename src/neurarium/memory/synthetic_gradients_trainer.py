@@ -17,10 +17,12 @@ from torch.nn import functional as F
 
 from neurarium.memory.arguments import require_count
 from neurarium.memory.memory_network import NeuralMemoryNetwork
-from neurarium.memory.synthetic_gradients import Interface, SyntheticGradient
+from neurarium.memory.synthetic_gradients import Interface
 from neurarium.memory.synthetic_gradients_checks import (
     check_batch,
     check_feedback,
+    check_init_state,
+    check_interface,
     check_optimizers,
     check_revealed,
 )
@@ -43,7 +45,8 @@ class SyntheticGradientStep:
     """What one update saw.
 
     Args:
-        loss: of the episode, summed over its steps, averaged over the batch, before the update.
+        loss: of the episode, summed over its steps, averaged over the batch, each chunk before its
+            update.
         feedback_loss: mean square error of the feedback network, summed over roles and averaged
             over boundaries; NaN where nothing was predicted.
         cosine: between what it predicted and its targets, averaged over roles and boundaries with a
@@ -94,9 +97,10 @@ class SyntheticGradientTrainer:
             what was read; None shows none.
 
     Raises:
-        TypeError: for a model without the methods above, and a chunk size that is no whole number.
+        TypeError: for a model without the methods above, a state that is no tuple of tensors, and a
+            chunk size that is no whole number.
         ValueError: for widths of feedback and model that differ, shared parameters, a chunk size
-            below 1, an unknown interface.
+            below 1, a norm that is not positive, an unknown interface.
 
     Example:
         >>> from neurarium.memory import NeuralMemoryCell, NeuralMemoryNetwork
@@ -123,10 +127,11 @@ class SyntheticGradientTrainer:
         error: Loss | None = None,
     ) -> None:
         require_count("chunk_size", chunk_size)
-        if interface not in ("state", "controller"):
-            raise ValueError(f"interface must be 'state' or 'controller': got {interface!r}")
+        check_interface(interface)
         if warmup < 0:
             raise ValueError(f"warmup must be at least 0: got {warmup}")
+        if max_norm is not None and not max_norm > 0:
+            raise ValueError(f"max_norm must be positive: got {max_norm}")
         self.model, self.feedback, self.interface = model, feedback, interface
         self.loss = mean_square_loss if loss is None else loss
         self.chunk_size, self.warmup, self.max_norm = chunk_size, warmup, max_norm
@@ -152,6 +157,12 @@ class SyntheticGradientTrainer:
 
         Args:
             batch: inputs (B, T, …) and targets (B, T, …).
+
+        Raises:
+            TypeError: for a batch that is no pair of tensors.
+            ValueError: for an empty sequence, targets of other leading sizes, and a loss that is
+                not one number a step.
+            FloatingPointError: for a loss that is not finite.
         """
         return step_together([self], [batch])[0]
 
@@ -186,10 +197,16 @@ class SyntheticGradientTrainer:
         stored = [p.detach().clone() for p in self.fast]
         moments = copy.deepcopy(self.fast_optimizer.state_dict())
         try:
-            shown = _without_hidden(targets, revealed)
+            shown, tally = _without_hidden(targets, revealed), Tally()
             one_pass = state_pass if self.interface == "state" else decoupled_pass
-            for _ in range(num_steps):
-                one_pass(self, inputs, shown, Tally(), revealed=revealed)
+            with torch.enable_grad():  # one adapts where one tests, mostly under `no_grad`
+                for _ in range(num_steps):
+                    one_pass(self, inputs, shown, tally, revealed=revealed)
+            if tally.num_skipped:
+                warnings.warn(
+                    f"feedback is not finite: {tally.num_skipped} predictions were left out",
+                    stacklevel=3,
+                )
             yield self.model
         finally:
             with torch.no_grad():
@@ -261,12 +278,12 @@ class SyntheticGradientTrainer:
         self,
         read: Tensor | None,
         output: Tensor,
-        target: Tensor | None,
+        target: Tensor,
         shown: Tensor | None = None,
     ) -> Tensor | None:
         """What the feedback network is shown next to the features: what was read, the error."""
         parts = [] if read is None else [read]
-        if self.error is not None and target is not None:
+        if self.error is not None:
             error = self.error(output.detach(), target).detach()
             parts.append(error if shown is None else error * shown[..., None])
         return torch.cat(parts, -1) if parts else None
@@ -321,7 +338,8 @@ class SyntheticGradientTrainer:
         loss = torch.stack([F.mse_loss(p, g) for p, g in zip(predicted, goals, strict=True)]).sum()
         if not loss.isfinite():
             return
-        loss.backward()
+        if loss.requires_grad:  # a frozen network is only compared
+            loss.backward()
         tally.feedback_losses.append(loss.item())
         tally.cosines += cosines([p.detach() for p in predicted], goals)
 
@@ -360,12 +378,20 @@ class SyntheticGradientTrainer:
             raise TypeError(f"model must have init_state(): got {type(self.model).__name__}")
         if self.interface == "controller":
             cell = self.model.cell
-            roles = SyntheticGradient.for_cell(
-                cell, interface="controller", hidden_features=1
-            ).sizes
+            roles = {
+                "read": cell.memory_size,
+                "output": cell.output_size,
+                "write": cell.memory_size,
+            }
+            slots = []
         else:
-            roles = {k: v.shape[-1] for k, v in by_role(self.model.init_state(1)).items()}
-        check_feedback(self.feedback, roles)
+            state = self.model.init_state(1)
+            check_init_state(state)
+            parts = by_role(state)
+            roles = {name: part.shape[-1] for name, part in parts.items()}
+            slots = [name for name, part in parts.items() if part.ndim > 2]
+        read = self.model.cell.memory_size if isinstance(self.model, NeuralMemoryNetwork) else 0
+        check_feedback(self.feedback, roles, slots, read if self.error is None else None)
 
 
 def step_together(
@@ -381,7 +407,7 @@ def step_together(
         batches: one for each, as in :meth:`SyntheticGradientTrainer.step`.
 
     Raises:
-        ValueError: where they do not share it, or the numbers differ.
+        ValueError: where they do not share it, the numbers differ, or there is none.
 
     Example:
         >>> from neurarium.memory import NeuralMemoryCell, NeuralMemoryNetwork
@@ -397,6 +423,8 @@ def step_together(
         >>> len(step_together(trainers, [batch, batch])), trainers[1].num_feedback_updates
         (2, 1)
     """
+    if not trainers:
+        raise ValueError("trainers must be at least one: got none")
     first, *others = trainers
     if len(batches) != len(trainers):
         raise ValueError(f"batches must be one a trainer: got {len(batches)} for {len(trainers)}")
@@ -437,10 +465,8 @@ def _summary(tally: Tally) -> SyntheticGradientStep:
     )
 
 
-def _without_hidden(targets: Tensor | None, revealed: Tensor) -> Tensor | None:
+def _without_hidden(targets: Tensor, revealed: Tensor) -> Tensor:
     """Zeros in place of hidden targets."""
-    if targets is None:
-        return None
     hidden = ~revealed.reshape(*revealed.shape, *[1] * (targets.ndim - 2))
     return targets.masked_fill(hidden, 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -95,10 +96,14 @@ def choose_lr(cell: Cell, config: SharingConfig, context: Context) -> dict[str, 
     for index, lr in enumerate(config.lrs):
         torch.manual_seed(0)
         trainers = context.method(of, config, lr)
-        train(trainers, of, config, config.tune_updates, 0)
-        found.append(sum(validation_loss(_learner(t), task) for t, task in _zip(trainers, of)))
+        try:
+            train(trainers, of, config, config.tune_updates, 0)
+            found.append(sum(validation_loss(_learner(t), task) for t, task in _zip(trainers, of)))
+        except FloatingPointError:  # it diverged
+            found.append(math.inf)
         context.progress((index + 1) / len(config.lrs), loss=found[-1])
-    return {"lr": config.lrs[int(np.argmin(found))], "loss": np.array(found)}
+    best = int(np.argmin(np.nan_to_num(found, nan=math.inf)))
+    return {"lr": config.lrs[best], "loss": np.array(found)}
 
 
 def run_cell(cell: Cell, config: SharingConfig, context: Context) -> Result:

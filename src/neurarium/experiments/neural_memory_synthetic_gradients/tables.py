@@ -17,7 +17,10 @@ def few_shot_tables(records: Records) -> tuple[Table, ...]:
         _table(records.ok.where(dataset=dataset), str(dataset), budget)
         for dataset in records.ok.axis("dataset")
         for budget in ("episodes", "time")
-        if any(r.cell.budget == budget and r.cell.method != OURS for r in records.ok)
+        if any(
+            r.cell.budget == budget and r.cell.method != OURS
+            for r in records.ok.where(dataset=dataset)
+        )
     )
 
 

@@ -127,7 +127,8 @@ def image_task(images: Images, config: Config) -> Task:
 def rare_task(images: Images, config: Config) -> Task:
     """Episodes of all but one class, which occurs in few: how well is it known afterwards?
 
-    Judged on other images of the same classes, on episodes with the rare class.
+    Judged on other images of the same classes, on episodes with the rare class and without it;
+    validated on others again.
     """
     train, held_out = split_features(images, config)
     seen, tested = (
@@ -148,11 +149,15 @@ def rare_task(images: Images, config: Config) -> Task:
             torch.where(chosen, other.targets, common.targets),
         )
 
+    validated, tested = (
+        Features(tested.values[start::2], tested.labels[start::2]) for start in (0, 1)
+    )
     common = tested.drawer(config, config.ways, without=rare)
+    validation = validated.drawer(config, config.ways, without=rare)
     return _classification(
         config,
         draw=draw,
-        validation=common(config.num_test // 4, _generator(1)),
+        validation=validation(config.num_test // 4, _generator(1)),
         test=_stacked(
             tested.drawer(config, config.ways, always=rare)(config.num_test // 2, _generator(2)),
             common(config.num_test // 2, _generator(3)),
