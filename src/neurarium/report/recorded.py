@@ -181,19 +181,18 @@ def _facts(part: Mapping[str, Any]) -> dict[str, str]:
 def benchmarks(folder: Path | None = None) -> dict[str, Table]:
     """Slug → its speed: a row a comparison, our milliseconds, then times as long as ours.
 
-    A benchmark's file is named after the system (``<room>_<slug>.json``); its first row and first
+    A benchmark's file is named after the system (``<family>_<slug>.json``); its first row and first
     contender are what the scoreboard quotes.
 
     Args:
         folder: where the files lie; ``results/benchmarks`` of a checkout by default.
     """
-    files = sorted((folder or BENCHMARKS).glob("*.json"))
     tables = {}
     for system in catalog.SYSTEMS:
-        name = system.slug.replace("-", "_")
-        mine = [f for f in files if f.stem == name or f.stem.endswith(f"_{name}")]
-        if mine:
-            tables[system.slug] = _speed(json.loads(mine[0].read_text(encoding="utf-8")))
+        name = f"{system.family}_{system.slug.replace('-', '_')}.json"
+        path = (folder or BENCHMARKS) / name
+        if path.is_file():
+            tables[system.slug] = _speed(json.loads(path.read_text(encoding="utf-8")))
     return tables
 
 

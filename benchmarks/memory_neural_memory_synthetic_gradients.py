@@ -189,7 +189,7 @@ def main(rounds: int = 7) -> None:
     rows += [feedback(*size, rounds) for size in SIZES[:2]]
     shares = profile(*SIZES[0])
     print("share of the time of an episode, forward and backward:", shares)
-    record("memory_synthetic_gradients", rows, profile=shares)
+    record("memory_neural_memory_synthetic_gradients", rows, profile=shares)
 
 
 if __name__ == "__main__":
