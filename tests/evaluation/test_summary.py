@@ -161,9 +161,9 @@ def test_what_is_no_record(tmp_path):
                progress=False)  # fmt: skip
     with pytest.raises(ValueError, match="a recorded run must be as declared: got method mine"):
         record_summary(mine, tmp_path)
-    wordy = replace(EXPERIMENT, claims=(Claim("word " * 7000, "", lambda records: []),))
+    wordy = replace(EXPERIMENT, claims=(Claim("word " * 9000, "", lambda records: []),))
     done = run(wordy, preset="full", out=tmp_path / "runs", progress=False)
-    with pytest.raises(ValueError, match="summary must be at most 30000 bytes: got"):
+    with pytest.raises(ValueError, match="summary must be at most 40000 bytes: got"):
         record_summary(done, tmp_path)
     failing = replace(EXPERIMENT, run_cell=no_cell)
     done = run(failing, preset="full", out=tmp_path / "failing", progress=False)

@@ -12,9 +12,11 @@ from neurarium.evaluation import Cell, Claim, Record, Records
 from neurarium.experiments.quadratic import (
     ACCURACY,
     EXPERIMENTS,
+    PATH,
     SPLINES,
     STABILITY,
     methods,
+    path,
     splines,
     stability,
 )
@@ -126,6 +128,52 @@ def test_a_diverging_run_is_noticed():
     problem = problem_of("mlp")
     prepared = methods.random_start(problem, {"lr": 1e3})
     assert methods.train(prepared, problem, 3, 0)[0] is False
+
+
+def test_both_ends_of_every_path_are_the_networks_they_are_called():
+    """Trained: the conventional network, and the quadratic one without restraint."""
+    problem = problem_of("mlp")
+    found = {}
+    for name, strengths in path.PATHS.items():
+        for strength in (strengths[0], strengths[-1]):
+            torch.manual_seed(0)
+            fn = path.METHODS[name]
+            prepared = fn(problem, {"lr": 0.01, "weight_decay": 0.0, "strength": strength})
+            methods.train(prepared, problem, 1, 0)
+            found[name, strength] = prepared.model(problem.test[0])
+    for place, fn in ((0, methods.conventional), (-1, methods.unrestrained)):
+        torch.manual_seed(0)
+        prepared = fn(problem, {"lr": 0.01})
+        methods.train(prepared, problem, 1, 0)
+        expected = prepared.model(problem.test[0])
+        for name, strengths in path.PATHS.items():
+            torch.testing.assert_close(found[name, strengths[place]], expected)
+
+
+def test_the_strength_is_chosen_by_validation_among_inner_ones():
+    strengths = path.PATHS["l2"]
+    scores = dict(zip(strengths, [(0.9, 0.5), (0.1, 0.9), (0.8, 0.6), (0.2, 0.9), (0.3, 0.9),
+                                  (0.95, 0.7)], strict=True))  # fmt: skip
+    records = Records(
+        [
+            Record(
+                Cell(method="l2", dataset="mnist", seed=0, strength=strength),
+                {"validation": validation, "accuracy": accuracy},
+            )
+            for strength, (validation, accuracy) in scores.items()
+        ]
+    )
+    assert path.over_the_end("l2", 0, records) == pytest.approx([0.1])
+    assert path.over_the_end("l2", -1, records) == pytest.approx([-0.1])
+    assert {claim.measure.args[:2] for claim in PATH.claims} == {
+        (name, end) for name in path.PATHS for end in (0, -1)
+    }
+
+
+def test_too_few_images_are_refused():
+    images = next(iter(PATH.datasets(PATH.presets["smoke"]).values()))()
+    with pytest.raises(ValueError, match="images must have 60001 to train and validate on"):
+        accuracy_part.parts_of(images, 60_000, 1, 10, maps=False, seed=0)
 
 
 def test_any_spline_is_written_down_exactly():

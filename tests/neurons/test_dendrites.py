@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import inspect
 import runpy
 import weakref
 from pathlib import Path
@@ -182,6 +183,23 @@ def test_a_linear_candidate_reaches_the_direction_of_least_squares():
     assert found.item() == pytest.approx(bound.item(), rel=2e-3)
 
 
+@pytest.mark.parametrize("num_inputs", [2, 20, 300])
+def test_default_candidates_reach_the_greatest_covariance(num_inputs):
+    """That of a step along the direction of least squares, where inputs and errors are normal.
+
+    Adam turns the direction of a linear unit, whose covariance has no greatest value; that of a
+    sigmoid has one, and steps must be of a size to get there.
+    """
+    torch.manual_seed(0)
+    x = torch.randn(1500, num_inputs)
+    e = x @ torch.randn(num_inputs, 2) / num_inputs**0.5 + torch.randn(1500, 2)
+    rate = inspect.signature(DendriteTrainer).parameters["candidate_lr"].default
+    pool = CandidatePool(Dendritic(nn.Linear(num_inputs, 2)), size=4, lr=rate)
+    train_pool(pool, x, e, num_epochs=20, patience=10, batch_size=256)
+    step = (x @ torch.linalg.lstsq(x, e).solution > 0).float()
+    assert (pool.best > 0.9 * covariance(step, e)).all()
+
+
 def test_each_neuron_keeps_its_best_candidate():
     torch.manual_seed(0)
     layer = grown(nn.Linear(4, 6), neuron_dim=-1, count=1)
@@ -197,6 +215,20 @@ def test_each_neuron_keeps_its_best_candidate():
             assert (pool.best >= now).all()
     assert is_rowwise(CONV)
     assert not is_rowwise(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
+    assert not is_rowwise(nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2)))
+
+
+def test_candidates_are_kept_whole_where_neurons_share_weights():
+    """What is kept computes what was measured, here with a norm of the inputs before the layer."""
+    torch.manual_seed(0)
+    layer = Dendritic(nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 4)), neuron_dim=-1)
+    x, e = torch.randn(300, 4), torch.randn(300, 4)
+    pool = CandidatePool(layer, size=3, lr=0.2)
+    train_pool(pool, x, e, num_epochs=5, patience=5, batch_size=64)
+    with torch.no_grad():
+        kept = pool.best_dendrite.eval()
+        made = layer.respond(kept, pool.best_between, x, [])
+    assert_close(covariance(made, e).abs(), pool.best)
 
 
 def spirals(count=97):
@@ -242,7 +274,7 @@ def test_two_spirals_get_easier_with_every_cycle():
     train, validate = problem(passes=4)
     model, report = trainer_of(
         network(), max_dendrites=2, patience=15, max_epochs=40, candidate_epochs=60,
-        candidate_lr=0.05, candidate_batch=97,
+        candidate_batch=97,
     ).fit(train, validate)  # fmt: skip
     assert validate(model.eval()) == pytest.approx(report.best_score)
     first, *later = report.phases
@@ -307,6 +339,47 @@ def test_caching_gives_as_good_candidates():
         (trainer._learn_from_record if cache else lambda t=trainer: t._learn_anew(train))()
         found.append(torch.cat([pool.best for pool in pools.values()]))
     assert found[0].mean().item() == pytest.approx(found[1].mean().item(), rel=0.25)
+
+
+@pytest.mark.parametrize("objective", ["correlation", "gradient"])
+def test_a_fit_goes_on_from_a_saved_state(objective, tmp_path):
+    """As if it had not been interrupted in the middle of the second phase, on disk in between."""
+    train, _ = problem()
+    arguments = {"patience": 3, "max_epochs": 3, "max_dendrites": 2, "objective": objective}
+    values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0]
+
+    def scores(given, trainer, stop_after=99):
+        def validate(model):
+            if len(seen) == stop_after:
+                raise KeyboardInterrupt
+            seen.append(0)
+            torch.save(trainer.state_dict(), tmp_path / "state.pt")
+            return next(given)
+
+        seen = []
+        return validate
+
+    whole = trainer_of(network(), **arguments)
+    _, expected = whole.fit(train, scores(iter(values), whole))
+    first = trainer_of(network(), **arguments)
+    assert first.state_dict() == {}
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(train, scores(iter(values), first, stop_after=5))
+    second = trainer_of(network(), **arguments)
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    saved = first.state_dict()["state"]
+    assert_close(dict(second.model.state_dict()), saved, rtol=0, atol=0)
+    model, report = second.fit(train, scores(iter(values[3:]), second))
+    assert (report.scores, report.phases) == (expected.scores, expected.phases)
+    assert report.num_dendrites == 1
+    third = trainer_of(network(), **arguments)
+    third.load_state_dict(second.state_dict())
+    x = spirals()[0]
+    assert torch.equal(third.model.eval()(x), model.eval()(x))
+    learns = [p.requires_grad for p in dendrite_parameters(third.model)]
+    assert learns
+    assert set(learns) == {objective == "gradient"}
+    assert third.fit(train, lambda model: 1 / 0)[1] == report  # nothing is left to do
 
 
 @pytest.mark.parametrize("objective", ["gradient", "random"])

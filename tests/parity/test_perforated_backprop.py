@@ -1,14 +1,15 @@
 """A layer with dendrites against tensors of the authors' open wrapper; any fixture of this form."""
 
+import ast
 import json
 import os
-import re
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.func import functional_call
 from torch.testing import assert_close
 
 from neurarium.neurons import Dendritic
@@ -20,10 +21,20 @@ TENSORS = load_file(FIXTURES / "perforated-backprop.safetensors")
 COUNT = CONFIG["dendrites"]
 
 
+def module_of(expression):
+    """A module from text such as ``Conv2d(2, 3, (3, 3), padding=1)``, also nested."""
+    if not isinstance(expression, ast.Call):
+        return ast.literal_eval(expression)
+    kind = (
+        expression.func.attr if isinstance(expression.func, ast.Attribute) else expression.func.id
+    )
+    keywords = {keyword.arg: module_of(keyword.value) for keyword in expression.keywords}
+    return getattr(nn, kind)(*map(module_of, expression.args), **keywords)
+
+
 def built():
     """The module that the configuration names."""
-    kind, arguments = re.fullmatch(r"(\w+)\((.*)\)", CONFIG["module"]).groups()
-    module = getattr(nn, kind)(*(int(a) for a in arguments.split(",")))
+    module = module_of(ast.parse(CONFIG["module"], mode="eval").body)
     return Dendritic(
         module.to(getattr(torch, CONFIG["dtype"])),
         neuron_dim=CONFIG["neuron_axis"],
@@ -73,16 +84,22 @@ def test_adding_dendrites_changes_nothing(count):
 
 
 def test_dendrites_one_by_one():
-    """s_i written out."""
+    """s_i written out, and summed."""
     layer = built()
     layer.load_state_dict(state(COUNT))
     outputs = layer.dendrite_outputs(TENSORS["input"])
-    expected = []
+    expected, total = [], layer.module(TENSORS["input"])
+    shape = [1] * total.ndim
+    shape[CONFIG["neuron_axis"]] = -1
     for place in range(COUNT):
         start = f"param.dendrite_module.layers.{place}."
-        total = TENSORS["input"] @ TENSORS[f"{start}weight"].T + TENSORS[f"{start}bias"]
+        own = {k.removeprefix(start): v for k, v in TENSORS.items() if k.startswith(start)}
+        inner = functional_call(layer.module, own, (TENSORS["input"],))
         weights = TENSORS[f"param.dendrite_module.dendrites_to_dendrites.{place}"]
         for weight, earlier in zip(weights, expected, strict=True):
-            total = total + weight * earlier
-        expected.append(total.sigmoid())
+            inner = inner + weight.view(shape) * earlier
+        expected.append(getattr(torch, CONFIG["dendrite_activation"])(inner))
+        top = TENSORS[f"param.dendrites_to_top.{COUNT - 1}"][place]
+        total = total + top.view(shape) * expected[-1]
     assert_close(outputs, expected, **TOLERANCE)
+    assert_close(total, TENSORS["output"], **TOLERANCE)

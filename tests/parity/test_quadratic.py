@@ -36,7 +36,7 @@ def of(variant, group):
     return {k.removeprefix(prefix): v for k, v in TENSORS.items() if k.startswith(prefix)}
 
 
-def built(variant):
+def new_block(variant):
     block = ResidualBlock(
         CONFIG["in_channels"],
         CONFIG["out_channels"],
@@ -45,7 +45,11 @@ def built(variant):
         bias=True,
         dtype=DTYPE,
     )
-    block = to_quadratic(block, mode="compact" if variant == "compact" else "full")
+    return to_quadratic(block, mode="compact" if variant == "compact" else "full")
+
+
+def built(variant):
+    block = new_block(variant)
     state = {ours(k): v for k, v in of(variant, "param").items()}
     missing, unexpected = block.load_state_dict(state, strict=False)
     assert not unexpected
@@ -83,8 +87,6 @@ def test_evaluation_mode(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_quadratic_branches_start_where_the_authors_do(variant):
-    block = ResidualBlock(CONFIG["in_channels"], CONFIG["out_channels"], bias=True, dtype=DTYPE)
-    block = to_quadratic(block, mode="compact" if variant == "compact" else "full")
-    start = dict(block.named_parameters())
+    start = dict(new_block(variant).named_parameters())
     for name, value in of(variant, "init").items():
         assert_close(start[ours(name)].data, value, rtol=0, atol=0)

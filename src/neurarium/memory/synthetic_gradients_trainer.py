@@ -103,7 +103,7 @@ class SyntheticGradientTrainer:
             below 1, a norm that is not positive, an unknown interface.
 
     Example:
-        >>> from neurarium.memory import NeuralMemoryCell, NeuralMemoryNetwork
+        >>> from neurarium.memory import NeuralMemoryCell, NeuralMemoryNetwork, SyntheticGradient
         >>> model = NeuralMemoryNetwork(NeuralMemoryCell(2, 8, num_slots=4), nn.Linear(8, 1))
         >>> trainer = SyntheticGradientTrainer(model, SyntheticGradient.for_cell(model.cell))
         >>> step = trainer.step((torch.randn(6, 10, 2), torch.randn(6, 10, 1)))
@@ -410,7 +410,7 @@ def step_together(
         ValueError: where they do not share it, the numbers differ, or there is none.
 
     Example:
-        >>> from neurarium.memory import NeuralMemoryCell, NeuralMemoryNetwork
+        >>> from neurarium.memory import NeuralMemoryCell, NeuralMemoryNetwork, SyntheticGradient
         >>> def model(): return NeuralMemoryNetwork(NeuralMemoryCell(2, 4), nn.Linear(4, 1))
         >>> first, second = model(), model()
         >>> shared = SyntheticGradient.for_cell(first.cell)

@@ -19,7 +19,7 @@ from neurarium.neurons.dendrite_objective import (
 )
 from neurarium.neurons.dendrites import Dendritic
 
-ROWWISE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Sequential, nn.Identity)
+ROWWISE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity)
 MIXING = (nn.Linear, nn.Conv1d, nn.Conv2d)
 IMPROVEMENT = 1e-3
 """Relative growth of |Cov| that counts."""
@@ -48,7 +48,7 @@ class Recording:
         if len(shapes) > 1:
             raise ValueError(
                 f"inputs of {name} must have one shape to be recorded: got {shapes[0]} and "
-                f"{shapes[1]}; train with cache=False"
+                f"{shapes[1]}; pad them"
             )
         errors = torch.cat(self.errors)
         scale = errors.std()
@@ -58,15 +58,18 @@ class Recording:
 class CandidatePool:
     """Several candidates of one layer; each neuron keeps its best one.
 
+    Adam moves every weight by about its rate, so that a neuron with many inputs moves further, and
+    saturates: the rate is divided by the root of their number, as initial weights are.
+
     Args:
         layer: the layer, whose own parameters are never touched.
         size: candidates.
-        lr: of Adam, on D and v.
+        lr: of Adam on D and v, for a neuron with one input.
 
     Example:
         >>> layer = Dendritic(nn.Linear(3, 2))
         >>> x, errors = torch.randn(64, 3), torch.randn(64, 2)
-        >>> pool = CandidatePool(layer, size=2, lr=0.05)
+        >>> pool = CandidatePool(layer, size=2, lr=0.1)
         >>> first = pool.measure(x, errors)
         >>> for _ in range(20):
         ...     pool.learn(x, errors)
@@ -82,7 +85,8 @@ class CandidatePool:
         self.members = [layer.new_dendrite() for _ in range(size)]
         self.between = [like.new_zeros(shape).requires_grad_() for _ in range(size)]
         parameters = [p for member in self.members for p in member.parameters()]
-        self.optimizer = torch.optim.Adam([*parameters, *self.between], lr)
+        num_inputs = max((p[0].numel() for p in parameters if p.ndim > 1), default=1)
+        self.optimizer = torch.optim.Adam([*parameters, *self.between], lr / num_inputs**0.5)
         self.running: list[RunningCovariance | None] = [None] * size
         self.best = like.new_full((layer.num_neurons,), -1.0)
         self.best_dendrite = copy.deepcopy(self.members[0])
@@ -145,9 +149,9 @@ def is_rowwise(module: nn.Module) -> bool:
         >>> is_rowwise(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)))
         False
     """
-    parts = list(module.modules())
-    mixing = [part for part in parts if type(part) in MIXING]
-    return len(mixing) == 1 and all(type(part) in (*MIXING, *ROWWISE) for part in parts)
+    kinds = [type(part) for part in module.modules() if type(part) is not nn.Sequential]
+    # a norm before the weights has rows of inputs, which all neurons share
+    return bool(kinds) and kinds[0] in MIXING and all(kind in ROWWISE for kind in kinds[1:])
 
 
 def train_pool(

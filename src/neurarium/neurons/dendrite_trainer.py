@@ -19,13 +19,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from neurarium.memory.arguments import require_count
-from neurarium.neurons.dendrite_candidates import CandidatePool, Recording, train_pool
-from neurarium.neurons.dendrites import dendritic_layers, neuron_parameters
+from neurarium.neurons.dendrite_candidates import (
+    IMPROVEMENT,
+    CandidatePool,
+    Recording,
+    train_pool,
+)
+from neurarium.neurons.dendrites import dendrite_parameters, dendritic_layers, neuron_parameters
 
 OBJECTIVES = ("correlation", "gradient", "random")
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 Train = Callable[[nn.Module, Optimizer], Any]
 State = dict[str, Tensor]
+Phase = tuple[int, int, float, bool]
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class DendriteStep:
     Args:
         covariance: mean |Cov| of all neurons' best candidates; errors are in units of their
             deviation.
-        improved: whether any neuron's grew.
+        improved: whether any neuron's grew by a thousandth.
     """
 
     covariance: float
@@ -56,7 +62,7 @@ class DendriteReport:
     """
 
     scores: tuple[float, ...]
-    phases: tuple[tuple[int, int, float, bool], ...]
+    phases: tuple[Phase, ...]
     num_dendrites: int
     num_epochs: int
     candidate_epochs: int
@@ -66,6 +72,29 @@ class DendriteReport:
     def best_score(self) -> float:
         """Of the returned network."""
         return max(score for _, _, score, kept in self.phases if kept)
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """What a fit has reached at the end of a neurons' phase.
+
+    Args:
+        best: score.
+        state: of the model, with that score.
+        scores: of every epoch.
+        phases: as in the report.
+        tries: dendrites in a row that failed.
+        candidate_epochs: so far.
+        skipped: layers that received no gradient.
+    """
+
+    best: float
+    state: State
+    scores: tuple[float, ...]
+    phases: tuple[Phase, ...]
+    tries: int = 0
+    candidate_epochs: int = 0
+    skipped: tuple[str, ...] = ()
 
 
 class DendriteTrainer:
@@ -86,12 +115,13 @@ class DendriteTrainer:
         objective: ``"correlation"``; ``"gradient"``: dendrites learn with the neurons from the
             loss; ``"random"``: they stay as drawn.
         pool_size: candidates of each layer.
-        candidate_lr: of Adam on candidates.
+        candidate_lr: of Adam on candidates, divided by the root of a neuron's number of inputs.
         candidate_epochs: over the record, at most.
         candidate_patience: epochs without a better covariance.
         candidate_batch: samples in a step of the candidates.
         cache: False records anew for every epoch of the candidates: slower by the cost of the whole
-            network, but right for augmented data.
+            network, but right for augmented data. A record holds what every layer sees in one of
+            your epochs, in memory.
 
     Raises:
         TypeError: a count that is no whole number.
@@ -128,7 +158,7 @@ class DendriteTrainer:
         max_epochs: int | None = None,
         objective: Literal["correlation", "gradient", "random"] = "correlation",
         pool_size: int = 4,
-        candidate_lr: float = 0.01,
+        candidate_lr: float = 0.5,
         candidate_epochs: int = 100,
         candidate_patience: int = 10,
         candidate_batch: int = 256,
@@ -161,11 +191,14 @@ class DendriteTrainer:
         self._pools: dict[str, CandidatePool] = {}
         self._records: dict[str, tuple[Tensor, Tensor]] = {}
         self._undo: State | None = None
+        self._progress: _Progress | None = None
 
     def fit(
         self, train: Train, validate: Callable[[nn.Module], float]
     ) -> tuple[nn.Module, DendriteReport]:
         """Train neurons and dendrites in turns.
+
+        After :meth:`load_state_dict`, or called again, it goes on where it was.
 
         Args:
             train: ``train(model, optimizer)``, one epoch of yours: for every batch ``zero_grad``,
@@ -180,29 +213,60 @@ class DendriteTrainer:
             RuntimeError: ``train`` does not step the optimizer that it is given.
             ValueError: a score that is not finite.
         """
-        scores: list[float] = []
-        best, state = self.train_neurons(train, validate, scores)
-        phases = [(0, len(scores), best, True)]
-        tries = 0
-        while self.num_dendrites < self.max_dendrites and tries < self.max_tries:
-            self._undo = state
+        now = self._progress
+        if now is None:
+            scores: list[float] = []
+            best, state = self.train_neurons(train, validate, scores)
+            phase = (self.num_dendrites, len(scores), best, True)
+            now = self._progress = _Progress(best, state, tuple(scores), (phase,))
+        self.model.load_state_dict(now.state)
+        while self.num_dendrites < self.max_dendrites and now.tries < self.max_tries:
+            self._undo = now.state
             if not self.grow(train):
                 break
-            before = len(scores)
-            score, found = self.train_neurons(train, validate, scores)
-            kept = score > best
-            phases.append((self.num_dendrites, len(scores) - before, score, kept))
-            if kept:
-                best, state, tries = score, found, 0
-            else:
+            scores = []
+            score, state = self.train_neurons(train, validate, scores)
+            kept = score > now.best
+            phase = (self.num_dendrites, len(scores), score, kept)
+            if not kept:
                 self.reject()
-                tries += 1
-        self.model.load_state_dict(state)
+            now = self._progress = _Progress(
+                score if kept else now.best, state if kept else now.state,
+                (*now.scores, *scores), (*now.phases, phase), 0 if kept else now.tries + 1,
+                self.num_candidate_epochs, self.skipped,
+            )  # fmt: skip
+        self.model.load_state_dict(now.state)
         report = DendriteReport(
-            tuple(scores), tuple(phases), self.num_dendrites, len(scores),
+            now.scores, now.phases, self.num_dendrites, len(now.scores),
             self.num_candidate_epochs, self.skipped,
         )  # fmt: skip
         return self.model, report
+
+    def state_dict(self) -> dict[str, Any]:
+        """What :meth:`fit` had reached at the end of the last neurons' phase, best weights too.
+
+        Save it whenever you like, such as from your ``validate``. States of random generators and
+        of your optimizer, which every phase builds anew, are not in it.
+        """
+        return {} if self._progress is None else dict(vars(self._progress))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take what :meth:`state_dict` gave; the model grows the dendrites it had.
+
+        Args:
+            state: of a trainer of the same model.
+        """
+        self.set_phase("neuron")
+        self._undo = None
+        self._progress = _Progress(**state) if state else None
+        if self._progress is None:
+            return
+        self._trained = True
+        self.num_candidate_epochs = self._progress.candidate_epochs
+        self.skipped = self._progress.skipped
+        self.model.load_state_dict(self._progress.state)
+        for parameter in dendrite_parameters(self.model):
+            parameter.requires_grad_(self.objective == "gradient")
 
     @property
     def num_dendrites(self) -> int:
@@ -299,7 +363,7 @@ class DendriteTrainer:
             for rows in torch.randperm(len(x), device=x.device).split(self.candidate_batch):
                 pool.learn(x[rows], errors[rows])
             now = pool.measure(x, errors)
-            improved |= bool((now > before).any())
+            improved |= bool((now > (1 + IMPROVEMENT) * before).any())
             total, neurons = total + float(now.sum()), neurons + len(now)
         self.num_candidate_epochs += len(self._pools)
         return DendriteStep(total / neurons, improved)

@@ -58,6 +58,9 @@ def relinear_param_groups(
     """
     _require_share("gamma_interaction", gamma_interaction)
     _require_share("gamma_square", gamma_square)
+    for argument, value in (("lr", lr), ("weight_decay", weight_decay)):
+        if not value >= 0:
+            raise ValueError(f"{argument} must be at least 0: got {value}")
     layers = _layers(model)
     interaction = [layer.interaction_weight for layer in layers]
     interaction_bias = [layer.interaction_bias for layer in layers]
@@ -72,9 +75,11 @@ def relinear_param_groups(
     }
     groups: list[dict[str, Any]] = []
     for name, (parameters, rate, decay) in members.items():
-        kept = [parameter for parameter in parameters if parameter is not None]
+        kept = {id(parameter): parameter for parameter in parameters if parameter is not None}
         if kept:
-            groups.append({"params": kept, "lr": rate, "weight_decay": decay, "name": name})
+            groups.append(
+                {"params": list(kept.values()), "lr": rate, "weight_decay": decay, "name": name}
+            )
     return groups
 
 

@@ -1,4 +1,4 @@
-"""Quadratic networks and ReLinear (arXiv 2110.06081), in three parts.
+"""Quadratic networks and ReLinear (arXiv 2110.06081), in four parts.
 
 ``main``, the headline: **data** MNIST as vectors. **Protocol**: stacks of 2 to 6 layers, trained
 for three epochs by SGD with momentum at five learning rates: the conventional network, the
@@ -12,10 +12,14 @@ at the same structure, which gives the quadratic network three times the paramet
 conventional networks of equal parameters (``wide``) and of equal time (``longer``), the two ways
 of shrinking weights, the compact variant and ReZero.
 
+``path``: test accuracy from the conventional network to the unrestrained quadratic one, along the
+strength of each of the three ways of restraining the quadratic terms.
+
 ``splines``: Theorem 1 by construction, and learned.
 
-**Your method** in the first two parts: ``fn(problem, settings) -> Prepared`` as in
-:mod:`~neurarium.experiments.quadratic.methods`; ``settings`` has ``"lr"`` and ``"weight_decay"``.
+**Your method** in the first three parts: ``fn(problem, settings) -> Prepared`` as in
+:mod:`~neurarium.experiments.quadratic.methods`; ``settings`` has ``"lr"``, except in ``main``
+``"weight_decay"``, and in ``path`` ``"strength"``.
 **Your data**: a :class:`neurarium.data.Images`. In ``splines``: ``fn(spline, x, config) ->
 nn.Module``.
 
@@ -36,8 +40,9 @@ Example:
 from __future__ import annotations
 
 from .accuracy import ACCURACY
+from .path import PATH
 from .splines import SPLINES
 from .stability import STABILITY
 
-EXPERIMENTS = (STABILITY, ACCURACY, SPLINES)
-"""Grid, tuned networks, splines."""
+EXPERIMENTS = (STABILITY, ACCURACY, PATH, SPLINES)
+"""Grid, tuned networks, strengths, splines."""

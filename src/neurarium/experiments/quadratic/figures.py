@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,31 @@ def losses(records: Records) -> Any:
         panel.set_xlabel("share of training")
         panel.set_ylabel("cross-entropy")
         panel.legend(fontsize=6)
+    figure.tight_layout()
+    return figure
+
+
+def path(strengths: Mapping[str, Sequence[float]], records: Records) -> Any:
+    """Test accuracy along the strengths of every method; bars are deviations over seeds."""
+    from matplotlib import pyplot
+
+    methods = [name for name in strengths if name in records.axis("method")]
+    figure, panels = pyplot.subplots(
+        1, len(methods), figsize=(3.2 * len(methods), 2.8), squeeze=False, sharey=True
+    )
+    for panel, name in zip(panels[0], methods, strict=True):
+        values = records.ok.where(method=name).values("accuracy", "strength", "seed")
+        found = [[v for (s, _), v in values.items() if s == at] for at in strengths[name]]
+        places = range(len(found))
+        panel.errorbar(
+            places, [np.mean(v) if v else np.nan for v in found],
+            [np.std(v) if v else np.nan for v in found], fmt="o-", color=COLORS[1], capsize=2,
+        )  # fmt: skip
+        labels = [f"{s:g}" for s in strengths[name]]
+        labels[0], labels[-1] = "conventional", "unrestrained"
+        panel.set_xticks(places, labels, fontsize=7, rotation=30)
+        panel.set_title(name, fontsize=9)
+    panels[0][0].set_ylabel("test accuracy")
     figure.tight_layout()
     return figure
 

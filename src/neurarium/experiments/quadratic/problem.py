@@ -66,6 +66,11 @@ def parts_of(
     Pixels are standardised by the training images. Maps have a quarter of the pixels: the network
     for them is small.
     """
+    if len(images.train) < num_train + num_validation:
+        raise ValueError(
+            f"images must have {num_train + num_validation} to train and validate on: got "
+            f"{len(images.train)}; lower num_train"
+        )
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(images.train), generator=generator)
     chosen = order[:num_train], order[num_train : num_train + num_validation]

@@ -7,6 +7,7 @@ both products of its backward pass; a linear layer with GELU shows what the edge
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -112,6 +113,22 @@ def other_bases(rounds: int) -> list[Comparison]:
     return timings("bases against B-splines, batch 256, 256 to 256", layers, x, gradient, rounds)
 
 
+def looked_up(rounds: int) -> list[Comparison]:
+    """Inference on fine grids, looking splines up against evaluating all."""
+    rows, x = [], torch.rand(256, 256) * 2 - 1
+    for grid_size in (16, 64):
+        layer = KANLinear(256, 256, grid_size=grid_size, backend="gather").eval()
+        all_splines = copy.deepcopy(layer)
+        all_splines.backend = "gemm"
+        layers = {"ours": layer, "evaluating all splines": all_splines}
+        with torch.no_grad():
+            assert_close(layer(x), all_splines(x), rtol=1e-3, atol=1e-5)
+            calls = {name: partial(each, x) for name, each in layers.items()}
+            what = f"inference, batch 256, 256 to 256, G {grid_size}"
+            rows.append(measure(what, calls, rounds=rounds))
+    return rows
+
+
 def saved_bytes(layer: KANLinear, x: Tensor) -> dict[str, int]:
     """What the layer keeps for the backward pass, beside its input's own size."""
     kept: dict[int, int] = {}
@@ -132,10 +149,11 @@ def main(rounds: int = 7) -> None:
     """Measure, print and record."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    rows = [row for shape in SHAPES for row in compare(*shape, rounds)] + other_bases(rounds)
+    rows = [row for shape in SHAPES for row in compare(*shape, rounds)]
+    rows += other_bases(rounds) + looked_up(rounds)
     kept = saved_bytes(KANLinear(256, 256), torch.rand(256, 256))
     print("bytes kept for the backward pass:", kept)
-    record("neurons_kan", rows, saved_bytes=kept)
+    record("neurons_kan_assessment", rows, saved_bytes=kept)
 
 
 if __name__ == "__main__":
