@@ -137,7 +137,7 @@ def merged(records: Records) -> Any:
     names = {"english": "English\nexpert", "french": "French\nexpert"}
     axes.set_xticks(range(len(methods)), [names.get(str(m), str(m)) for m in methods], fontsize=8)
     axes.set_ylabel("held-out bits per byte")
-    axes.legend(fontsize=7, loc="lower right")
+    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
