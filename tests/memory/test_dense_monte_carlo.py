@@ -269,6 +269,18 @@ def test_what_does_not_fit_is_said_in_one_sentence():
         memory.recall(states.to("meta"))
 
 
+def test_energies_beyond_the_range_of_float64_are_refused():
+    for energy in ("distinct", "power"):
+        with pytest.raises(ValueError, match=r"degree must be lower for 784 units: got 120, bey"):
+            DenseMonteCarlo(784, degree=120, energy=energy)
+    with pytest.raises(ValueError, match=r"energy must be finite at all sums of 784 units in fl"):
+        DenseMonteCarlo(784, energy=torch.exp)
+    for energy in (torch.sum, lambda s: 3.0):
+        with pytest.raises(ValueError, match=r"energy must map 7 sums to as many numbers: got"):
+            DenseMonteCarlo(6, energy=energy)
+    assert DenseMonteCarlo(784, degree=60).table.isfinite().all()
+
+
 def test_an_odd_degree_warns_and_its_energy_is_odd():
     with pytest.warns(UserWarning, match="degree 3 is odd"):
         memory = DenseMonteCarlo(8, degree=3)

@@ -365,7 +365,13 @@ def test_the_power_energy_has_less_noise_where_replicas_differ():
         (lambda: dense_one_rsb(1e4, 0.1, 4), "signal_beta must be smaller"),
         (lambda: dense_ground_state(0.0, 4), "noise must be positive at zero temperature: got 0"),
         (lambda: dense_ground_state(0.1, 4, level="2rsb"), "level must be 'rs' or '1rsb'"),
-        (lambda: dense_capacity(2), "theory of Amit, Gutfreund and Sompolinsky"),
+        (lambda: dense_rs(3.0, math.inf, 4), "noise must be finite: got inf"),
+        (lambda: dense_ground_state(math.inf, 4), "noise must be finite: got inf"),
+        (lambda: dense_capacity(172), "degree must be at most 170: got 172"),
+        (
+            lambda: dense_capacity(2),
+            "see ags_capacity, the theory of Amit",
+        ),
         (lambda: dense_capacity(5), "degree must be even for retrieval: got 5"),
         (lambda: dense_spinodal(1.0, 4), "signal_beta must exceed 2.016998 for degree 4: got 1.0"),
         (lambda: dense_at_line(0.0, 4), "noise must be positive: got 0.0"),
@@ -381,3 +387,26 @@ def test_degrees_are_whole_numbers():
     with pytest.raises(TypeError, match=r"degree must be a whole number: got 4\.0"):
         dense_capacity(4.0)
     assert not dense_at_line(0.5, 4).converged
+
+
+def test_the_line_reaches_where_retrieval_is_lost_again_in_the_cold():
+    noise = 0.228  # recalled from b of about 3.8 to 5.4 only
+    line = dense_at_line(noise, 4)
+    assert line.converged
+    assert dense_spinodal(line.signal_beta, 4).noise > noise
+    found = replicon(
+        dense_rs(line.signal_beta, noise, 4).m,
+        dense_rs(line.signal_beta, noise, 4).q,
+        signal_beta=line.signal_beta,
+        noise=noise,
+        degree=4,
+    )
+    assert found == pytest.approx(1, abs=1e-8)
+    assert not dense_at_line(0.235, 4).converged
+
+
+def test_high_degrees():
+    found = dense_capacity(100)
+    assert found.converged
+    assert math.log(found.load) == pytest.approx(math.log(found.noise) - math.lgamma(100))
+    assert dense_noise(found.load, 100) == pytest.approx(found.noise)

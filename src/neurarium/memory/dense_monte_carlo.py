@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from fractions import Fraction
 from typing import NamedTuple
 
 import torch
@@ -56,7 +57,8 @@ class DenseMonteCarlo(DenseAssociativeMemory):
         - patterns: (K, N) of ±1; state: (B, N) of ±1
 
     Raises:
-        ValueError: for another degree or energy, other values than ±1, shapes that do not fit.
+        ValueError: for another degree or energy, an energy beyond the range of float64, other
+            values than ±1, shapes that do not fit.
         RuntimeError: if nothing was stored.
 
     Example:
@@ -78,12 +80,33 @@ class DenseMonteCarlo(DenseAssociativeMemory):
                 stacklevel=2,
             )
         sums = torch.arange(-num_units, num_units + 1, 2, dtype=torch.float64)
-        self.table = self._unscaled(sums)  # no buffer: exact in float64, whatever the module's type
+        table = self._unscaled(sums)
+        self._require_finite_table(table)
+        self.table = table.double()  # no buffer: exact, whatever the module's type
+
+    def _require_finite_table(self, table: Tensor) -> None:
+        """Raise unless the table has a finite number for every sum, and a scale."""
+        count, name = self.num_units + 1, f"{self.num_units} units"
+        if not isinstance(table, Tensor) or table.shape != (count,):
+            got = list(table.shape) if isinstance(table, Tensor) else type(table).__name__
+            raise ValueError(f"energy must map {count} sums to as many numbers: got {got}")
+        if not callable(self.interaction) and (
+            self.scale < torch.finfo(torch.float64).tiny or not table.isfinite().all()
+        ):
+            raise ValueError(
+                f"degree must be lower for {name}: got {self.degree}, beyond the range of float64"
+            )
+        if not table.isfinite().all():
+            kind = str(table.dtype).removeprefix("torch.")
+            raise ValueError(
+                f"energy must be finite at all sums of {name} in {kind}: got "
+                f"{table[[0, -1]].tolist()} at the ends; scale it"
+            )
 
     def _unscaled(self, total: Tensor) -> Tensor:
         """F by s up to a factor; whole numbers where the energy has a name."""
         if callable(self.interaction):
-            return self.interaction(total).to(torch.float64)
+            return self.interaction(total)
         if self.interaction == "power":
             return total**self.degree
         return distinct_products(total, self.degree, self.num_units).round()
@@ -93,8 +116,8 @@ class DenseMonteCarlo(DenseAssociativeMemory):
         """What the table is multiplied by to be an energy."""
         if callable(self.interaction):
             return 1.0
-        scale = float(self.num_units) ** (1 - self.degree)
-        return scale / math.factorial(self.degree) if self.interaction == "power" else scale
+        parts = math.factorial(self.degree) if self.interaction == "power" else 1
+        return float(Fraction(1, self.num_units ** (self.degree - 1) * parts))
 
     def store(self, patterns: Float[Tensor, "K N"]) -> None:
         """Store patterns of ±1 in place of those stored before; kept unit by unit."""

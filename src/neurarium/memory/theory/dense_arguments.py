@@ -14,20 +14,20 @@ def require_theory(noise: float, degree: int, phase: str, energy: str) -> None:
 
     Raises:
         TypeError: for a degree that is no whole number.
-        ValueError: for a negative noise, an unknown phase or energy, a degree below 3, and an odd
-            degree in the retrieval phase.
+        ValueError: for a negative or infinite noise, an unknown phase or energy, a degree below 3,
+            and an odd degree in the retrieval phase.
 
     Example:
         >>> require_theory(0.1, 2, "retrieval", "distinct")
         Traceback (most recent call last):
-        ValueError: degree must be at least 3: got 2; pairwise couplings have soft noise as well, \
-which the theory of Amit, Gutfreund and Sompolinsky covers
+        ValueError: degree must be at least 3: got 2; pairwise couplings have soft noise as well: \
+see ags_capacity, the theory of Amit, Gutfreund and Sompolinsky
     """
     require_count("degree", degree)
     if degree < 3:
         raise ValueError(
-            f"degree must be at least 3: got {degree}; pairwise couplings have soft noise as well, "
-            "which the theory of Amit, Gutfreund and Sompolinsky covers"
+            f"degree must be at least 3: got {degree}; pairwise couplings have soft noise as well: "
+            "see ags_capacity, the theory of Amit, Gutfreund and Sompolinsky"
         )
     if phase not in PHASES:
         raise ValueError(f"phase must be 'retrieval' or 'glass': got {phase!r}")
@@ -41,6 +41,8 @@ which the theory of Amit, Gutfreund and Sompolinsky covers
         raise ValueError(f"degree must be even for the power energy: got {degree}")
     if not noise >= 0:
         raise ValueError(f"noise must not be negative: got {noise}")
+    if noise == float("inf"):
+        raise ValueError("noise must be finite: got inf")
 
 
 def require_signal_beta(signal_beta: float) -> None:

@@ -7,7 +7,7 @@ again, in units of the signal: b = β/(P−1)!, noise r.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from .dense_noise import dense_load
 from .dense_symmetric import dense_rs, replicon, rs_update
 
 LARGEST_BETA = 1e5
+TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class DenseOnset:
     residual: float
     converged: bool
     num_iter: int
+
+
+NOT_FOUND = DenseOnset(math.nan, math.nan, math.inf, False, 0)
 
 
 def dense_onset(degree: int) -> DenseOnset:
@@ -140,14 +144,28 @@ def dense_at_line(noise: float, degree: int, *, energy: str = "distinct") -> Den
         return found - 1, state.m
 
     low = high = dense_onset(degree).signal_beta
-    while high < LARGEST_BETA:
-        value, m = excess(high)
-        if m > 0.5 and value > 0:
+    recalled = False
+    value, m = excess(high)
+    while not (m > 0.5 and value > 0):
+        if recalled and m <= 0.5:  # lost again in the cold: is the last state unstable?
+            high = _last(lambda b: excess(b)[1] > 0.5, low, high)
+            if excess(high)[0] <= 0:
+                return NOT_FOUND
             break
-        low = high if m > 0.5 else max(low, high)
-        high *= 1.3
-    else:
-        return DenseOnset(math.nan, math.nan, math.inf, False, 0)
+        if high > LARGEST_BETA:
+            return NOT_FOUND
+        low, recalled = high, m > 0.5
+        high *= 1.15
+        value, m = excess(high)
     beta, report = brentq(lambda b: excess(b)[0], low, high, xtol=1e-12, full_output=True)
     value, m = excess(beta)
-    return DenseOnset(beta, m, abs(value), m > 0.5, report.function_calls)
+    converged = m > 0.5 and abs(value) < TOLERANCE  # no sign change where the pattern is lost
+    return DenseOnset(beta, m, abs(value), converged, report.function_calls)
+
+
+def _last(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """The largest b between one where something holds and one where it does not."""
+    for _ in range(24):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low

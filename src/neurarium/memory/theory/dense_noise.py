@@ -26,6 +26,7 @@ from torch import Tensor
 from neurarium.memory.arguments import require_count
 
 ENERGIES = ("distinct", "power")
+LARGEST_DEGREE = 170  # beyond, (P − 1)! is no float64
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ def _field_variance(degree: int, energy: str) -> tuple[tuple[int, ...], tuple[fl
     require_count("degree", degree)
     if degree < 2:
         raise ValueError(f"degree must be at least 2: got {degree}")
+    if degree > LARGEST_DEGREE:
+        raise ValueError(f"degree must be at most {LARGEST_DEGREE}: got {degree}")
     if energy == "distinct":
         return (degree,), (1 / math.factorial(degree - 1),)
     orders = tuple(range(degree, 1, -2))
@@ -153,4 +156,5 @@ def dense_load(noise: float, degree: int, *, energy: str = "distinct") -> float:
     if not noise >= 0:
         raise ValueError(f"noise must not be negative: got {noise}")
     variance = math.fsum(_field_variance(degree, energy)[1])
-    return noise / (variance * math.factorial(degree - 1) ** 2)
+    factorial = math.factorial(degree - 1)
+    return noise / (variance * factorial) / factorial
