@@ -138,6 +138,24 @@ def test_every_way_to_import(zoo, use, expected):
     assert rooms <= {expected, "zoo.room.paws"}
 
 
+PARTS = {
+    "parts/__init__.py": "from . import ours, other\nALL = (ours, other)",
+    "parts/ours.py": "from . import figures\nfrom .helper import HELP",
+    "parts/other.py": "X = 1",
+    "parts/helper.py": "HELP = 1",
+    "parts/figures.py": "",
+}
+
+
+def test_a_package_that_collects_modules_does_not_tie_them_together(zoo):
+    for name, text in PARTS.items():
+        zoo(name, text)
+    names = closure(["zoo.parts.ours"])
+    assert names == ["zoo", "zoo.parts", "zoo.parts.helper", "zoo.parts.ours"]
+    zoo("parts/ours.py", "from . import ALL")  # what the package itself makes of them
+    assert "zoo.parts.other" in closure(["zoo.parts.ours"])
+
+
 def test_imports_for_type_checkers_do_not_count(zoo):
     zoo(
         "experiment.py",

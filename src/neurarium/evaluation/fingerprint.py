@@ -1,8 +1,9 @@
 """The fingerprint of an experiment: a digest of all code of this library that its numbers use.
 
 It covers the modules that declare the experiment and what they import, directly or not, anywhere in
-their code, as canonical syntax trees: comments, docstrings and formatting do not matter. What only
-runs, prints or draws is left out; a change of it that changes numbers raises :data:`PROTOCOL`.
+their code, as canonical syntax trees: comments, docstrings and formatting do not matter. A package
+on the way to a module counts with its own code, not with the other modules that it collects. What
+only runs, prints or draws is left out; a change of it that changes numbers raises :data:`PROTOCOL`.
 """
 
 from __future__ import annotations
@@ -71,18 +72,18 @@ def closure(modules: Iterable[str]) -> list[str]:
     """The modules and those that they import, of this library and of their own packages, sorted."""
     roots = [name for name in modules if not _excluded(name)]
     packages = {_LIBRARY}.union(*map(_neighbours, roots))
-    found: set[str] = set()
+    used: set[str] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
         module = find(name)
-        if name in found or _excluded(name) or (module is None and name not in roots):
+        if name in used or _excluded(name) or (module is None and name not in roots):
             continue
-        found.add(name)
-        waiting.extend(_parents(name))
+        used.add(name)
         if module is not None:
             waiting.extend(imported_modules(module, packages))
-    return sorted(found)
+    passed = {parent for name in used for parent in _parents(name)}
+    return sorted(used | {name for name in passed if find(name) and not _excluded(name)})
 
 
 def _neighbours(root: str) -> set[str]:

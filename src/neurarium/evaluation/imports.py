@@ -87,7 +87,11 @@ def _origin(top: str) -> str | None:
 
 
 def imported_modules(module: Module, packages: Collection[str]) -> Iterator[str]:
-    """Dotted names of what a module's code loads, anywhere in it, from these top packages."""
+    """Dotted names of what a module's code uses, anywhere in it, from these top packages.
+
+    Of `from package import name` that is the module that defines the name, if it can be told; the
+    package itself where it cannot.
+    """
     aliases: dict[str, str] = {}
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
@@ -99,7 +103,6 @@ def imported_modules(module: Module, packages: Collection[str]) -> Iterator[str]
         elif isinstance(node, ast.ImportFrom):
             origin = _absolute(module, node)
             if origin.split(".")[0] in packages:
-                yield origin
                 yield from _names(origin, node, aliases)
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute):
@@ -109,8 +112,7 @@ def imported_modules(module: Module, packages: Collection[str]) -> Iterator[str]
 def _names(origin: str, node: ast.ImportFrom, aliases: dict[str, str]) -> Iterator[str]:
     for alias in node.names:
         found = resolve(origin, alias.name)
-        if found is not None:
-            yield found
+        yield origin if found is None else found
         if found == f"{origin}.{alias.name}":
             aliases[alias.asname or alias.name] = found
 
