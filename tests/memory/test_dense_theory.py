@@ -54,6 +54,12 @@ def test_capacities_without_breaking(degree):
     assert dense_transition(degree, level="rs") == close(transition)
 
 
+@pytest.mark.parametrize(("degree", "rel"), [(12, 1e-4), (20, 1e-6)])
+def test_transition_of_high_degrees_is_that_of_random_energies(degree, rel):
+    limit = 1 / (2 * degree * math.log(2))  # 1/P = √(2 r ln 2 / P): the lowest of 2^N energies
+    assert dense_transition(degree, level="rs") == pytest.approx(limit, rel=rel)
+
+
 @pytest.mark.parametrize(
     "degree", [4, *(pytest.param(degree, marks=pytest.mark.slow) for degree in (6, 8))]
 )

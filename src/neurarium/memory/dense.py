@@ -94,17 +94,31 @@ class DenseAssociativeMemory(AssociativeMemory):
         Raises:
             TypeError: for what is no tensor.
             ValueError: for other values or another shape, and where F is not finite at ±N: exp
-                of more than 88 units in float32, or 709 in float64.
+                of more than 88 units in float32, or 709 in float64; or where a degree is so high
+                that it vanishes there.
         """
         ends = self.patterns.new_tensor([-self.num_units, self.num_units])
         found = self._per_pattern(ends)
+        self._require_in_range(ends, found, "use dtype=torch.float64, or scale it")
+        super().store(patterns)
+
+    def _require_in_range(self, total: Tensor, found: Tensor, fix: str) -> None:
+        """Raise unless F is one number for every sum; ``total`` begins and ends with ∓N."""
+        if not isinstance(found, Tensor) or found.shape != total.shape:
+            got = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise ValueError(f"energy must map sums {list(total.shape)} to as many: got {got}")
+        kind = str(found.dtype).removeprefix("torch.")
+        ends = found[[0, -1]]
         if not found.isfinite().all():
-            kind = str(found.dtype).removeprefix("torch.")
             raise ValueError(
                 f"energy must be finite at sums of ±{self.num_units} in {kind}: got "
-                f"{found.tolist()}; use dtype=torch.float64, or scale it"
+                f"{ends.tolist()}; {fix}"
             )
-        super().store(patterns)
+        if not callable(self.interaction) and ends.abs().min() < torch.finfo(ends.dtype).tiny:
+            raise ValueError(
+                f"degree must be lower for {self.num_units} units in {kind}: got {self.degree}, "
+                f"and energies of {ends.tolist()}; {fix}"
+            )
 
     def _per_pattern(self, total: Tensor) -> Tensor:
         """F: minus the energy of one pattern."""
@@ -113,7 +127,11 @@ class DenseAssociativeMemory(AssociativeMemory):
             return self.interaction(total)
         if self.interaction == "power":
             return n / math.factorial(p) * (total / n) ** p
-        return n ** (1 - p) * distinct_products(total, p, n)
+        products = distinct_products(total, p, n)
+        if n ** (1 - p) >= torch.finfo(torch.result_type(products, 1.0)).tiny:
+            return n ** (1 - p) * products
+        root = n ** ((1 - p) / 2)  # too small a factor for the type, not so what is multiplied
+        return products * root * root
 
     @property
     def rows(self) -> Float[Tensor, "N K"]:

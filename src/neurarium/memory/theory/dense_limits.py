@@ -160,4 +160,7 @@ def dense_transition(degree: int, *, level: str = "1rsb", energy: str = "distinc
         glass = dense_ground_state(noise, degree, phase="glass", energy=energy)
         return recalled.energy - glass.energy
 
-    return float(brentq(gap, 0.5 * capacity, capacity * (1 - 1e-6), xtol=1e-11))
+    low = 0.5 * capacity
+    while gap(low) >= 0:  # of higher degrees: at little noise retrieval lies lower in all of them
+        low /= 2
+    return float(brentq(gap, low, capacity * (1 - 1e-6), xtol=1e-11))
