@@ -2,6 +2,7 @@
 
 from .case import Case
 from .system import Provenance, System
+from .vision_cases import IMAGES, SIZES
 
 FLASHKAT = System(
     slug="flashkat",
@@ -92,16 +93,8 @@ FLASHKAT = System(
             ),
         ),
         "KAT": Case(
-            kwargs={
-                "image_size": 4,
-                "patch_size": 2,
-                "num_classes": 3,
-                "embed_dim": 8,
-                "num_layers": 2,
-                "num_heads": 2,
-                "in_channels": 1,
-            },
-            inputs=(((2, 1, 4, 4), "float32"),),
+            kwargs=SIZES,
+            inputs=IMAGES,
             refused=(
                 {"patch_size": 3},
                 {"num_heads": 3},
@@ -113,13 +106,8 @@ FLASHKAT = System(
             ),
             reload=Case(
                 kwargs={
-                    "image_size": 4,
-                    "patch_size": 2,
-                    "num_classes": 3,
-                    "embed_dim": 8,
+                    **SIZES,
                     "num_layers": 1,
-                    "num_heads": 2,
-                    "in_channels": 1,
                     "mlp_ratio": 2.0,
                     "num_groups": 4,
                     "init": ["gelu", "tanh"],
@@ -129,7 +117,7 @@ FLASHKAT = System(
                     "dropout": 0.2,
                     "backend": "eager",
                 },
-                inputs=(((2, 1, 4, 4), "float32"),),
+                inputs=IMAGES,
             ),
         ),
     },

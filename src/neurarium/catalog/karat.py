@@ -2,6 +2,7 @@
 
 from .case import Case
 from .system import Provenance, System
+from .vision_cases import IMAGES, SIZES
 
 KARAT = System(
     slug="karat",
@@ -73,16 +74,10 @@ KARAT = System(
         ),
         "KArAt": Case(
             kwargs={
-                "image_size": 4,
-                "patch_size": 2,
-                "num_classes": 3,
-                "embed_dim": 8,
-                "num_layers": 2,
-                "num_heads": 2,
-                "in_channels": 1,
+                **SIZES,
                 "rank": 3,
             },
-            inputs=(((2, 1, 4, 4), "float32"),),
+            inputs=IMAGES,
             refused=(
                 {"patch_size": 3},
                 {"num_heads": 3},
@@ -93,13 +88,7 @@ KARAT = System(
             ),
             reload=Case(
                 kwargs={
-                    "image_size": 4,
-                    "patch_size": 2,
-                    "num_classes": 3,
-                    "embed_dim": 8,
-                    "num_layers": 2,
-                    "num_heads": 2,
-                    "in_channels": 1,
+                    **SIZES,
                     "mlp_ratio": 2.0,
                     "mode": "universal",
                     "rank": 2,
@@ -112,7 +101,7 @@ KARAT = System(
                     "attn_dropout": 0.1,
                     "drop_path": 0.1,
                 },
-                inputs=(((2, 1, 4, 4), "float32"),),
+                inputs=IMAGES,
             ),
         ),
     },

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurarium.neurons.bspline import BSpline
-from neurarium.neurons.contraction import _is_traced
+from neurarium.neurons.tracing import is_traced
 
 CHUNK = 1 << 20
 """Weights of rows held at a time."""
@@ -28,7 +28,7 @@ CHUNK = 1 << 20
 
 def is_watched(x: Tensor, *weights: Tensor | None) -> bool:
     """Whether gradients are recorded, operations traced or counted, or changes not counted."""
-    if _is_traced() or torch._C._is_tracing() or torch._C._len_torch_dispatch_stack():
+    if is_traced() or torch._C._is_tracing() or torch._C._len_torch_dispatch_stack():
         return True
     if x.is_meta or type(x) not in (Tensor, nn.Parameter):
         return True

@@ -18,6 +18,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from neurarium.neurons.basis import Basis, Linearized
+from neurarium.neurons.tracing import is_traced
 
 CHUNK = 1 << 22
 """Values of V held at a time."""
@@ -48,9 +49,9 @@ def contract(
         >>> torch.allclose(y, torch.full((5, 2), 3.0))  # splines sum to 1
         True
     """
-    if _is_traced():
-        return _product(_expanded(x.mT, basis.expand, activation), weight)
-    named = _tensors(basis)
+    if is_traced():
+        return _product(expanded(x.mT, basis.expand, activation), weight)
+    named = tensors_of(basis)
     return _Contraction.apply(x, weight, basis, activation, tuple(named), *named.values())
 
 
@@ -67,9 +68,9 @@ def evaluate(points: Tensor, basis: Basis, *, activation: Activation | None = No
         >>> evaluate(torch.zeros(2, 1), BSpline(2, grid_size=1, degree=1))[:, 0, 0]
         tensor([0.5000, 0.5000])
     """
-    if _is_traced():
-        return _expanded(points, basis.expand, activation)
-    named = _tensors(basis)
+    if is_traced():
+        return expanded(points, basis.expand, activation)
+    named = tensors_of(basis)
     return _Evaluation.apply(points, basis, activation, tuple(named), *named.values())
 
 
@@ -90,22 +91,22 @@ class _Contraction(torch.autograd.Function):
         ctx.basis, ctx.activation, ctx.names = basis, activation, names
         out = x.new_empty(len(x), len(weight))
         for rows in _chunks(x, weight):
-            values = _filled(x[rows].mT.contiguous(), basis, activation)
+            values = filled(x[rows].mT.contiguous(), basis, activation)
             torch.mm(values.flatten(0, 1).mT, weight.flatten(1).mT, out=out[rows])
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, *tensors = ctx.saved_tensors
-        if not torch.is_grad_enabled() and _is_unchanged(ctx, tensors):
+        if not torch.is_grad_enabled() and is_unchanged(ctx, tensors):
             found = _recomputed(ctx, x, weight, gradients[0])
         else:
 
             def plain(expand: Activation, x: Tensor, weight: Tensor) -> Tensor:
-                return _product(_expanded(x.mT, expand, ctx.activation), weight)
+                return _product(expanded(x.mT, expand, ctx.activation), weight)
 
             needed = [*ctx.needs_input_grad[:2], *ctx.needs_input_grad[5:]]
-            found = _differentiable(ctx, plain, [x, weight], tensors, needed, gradients[0])
+            found = differentiable(ctx, plain, [x, weight], tensors, needed, gradients[0])
         return (*found[:2], None, None, None, *found[2:])
 
 
@@ -123,16 +124,14 @@ class _Evaluation(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(points, *tensors)
         ctx.basis, ctx.activation, ctx.names = basis, activation, names
-        return _filled(points, basis, activation)
+        return filled(points, basis, activation)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         points, *tensors = ctx.saved_tensors
         needed = [ctx.needs_input_grad[0], *ctx.needs_input_grad[4:]]
-        if not torch.is_grad_enabled() and _is_unchanged(ctx, tensors):
-            by_points, *by_own = _linearize(points, ctx.basis, ctx.activation).pullback(
-                gradients[0]
-            )
+        if not torch.is_grad_enabled() and is_unchanged(ctx, tensors):
+            by_points, *by_own = linearize(points, ctx.basis, ctx.activation).pullback(gradients[0])
             own = iter(by_own)
             found = [
                 by_points if needed[0] else None,
@@ -141,9 +140,9 @@ class _Evaluation(torch.autograd.Function):
         else:
 
             def plain(expand: Activation, points: Tensor) -> Tensor:
-                return _expanded(points, expand, ctx.activation)
+                return expanded(points, expand, ctx.activation)
 
-            found = _differentiable(ctx, plain, [points], tensors, needed, gradients[0])
+            found = differentiable(ctx, plain, [points], tensors, needed, gradients[0])
         return (found[0], None, None, None, *found[1:])
 
 
@@ -157,7 +156,7 @@ def _recomputed(ctx: Any, x: Tensor, weight: Tensor, gradient: Tensor) -> list[T
     by_tensor: list[Tensor | None] = [None] * len(needed)
     for rows in _chunks(x, weight):
         part = gradient[rows]
-        linearized = _linearize(x[rows].mT.contiguous(), ctx.basis, ctx.activation)
+        linearized = linearize(x[rows].mT.contiguous(), ctx.basis, ctx.activation)
         if by_weight is not None:
             by_weight.addmm_(part.mT, linearized.values.flatten(0, 1).mT)
         if by_x is None and not trainable:
@@ -172,7 +171,7 @@ def _recomputed(ctx: Any, x: Tensor, weight: Tensor, gradient: Tensor) -> list[T
     return [by_x, None if by_weight is None else by_weight.view_as(weight), *by_tensor]
 
 
-def _differentiable(
+def differentiable(
     ctx: Any,
     plain: Callable[..., Tensor],
     inputs: Sequence[Tensor],
@@ -197,7 +196,7 @@ def _differentiable(
     return [next(found) if n else None for n in needed]
 
 
-def _filled(points: Tensor, basis: Basis, activation: Activation | None) -> Tensor:
+def filled(points: Tensor, basis: Basis, activation: Activation | None) -> Tensor:
     """Values of activation and basis without a graph."""
     extra = activation is not None
     values = points.new_empty(basis.num_functions + extra, *points.shape)
@@ -207,7 +206,7 @@ def _filled(points: Tensor, basis: Basis, activation: Activation | None) -> Tens
     return values
 
 
-def _linearize(points: Tensor, basis: Basis, activation: Activation | None) -> Linearized:
+def linearize(points: Tensor, basis: Basis, activation: Activation | None) -> Linearized:
     """Values of activation and basis, and the way back through both."""
     values, pullback = basis.linearize(points)
     if activation is None:
@@ -230,7 +229,8 @@ def _linearize(points: Tensor, basis: Basis, activation: Activation | None) -> L
     return Linearized(torch.cat([activated.detach()[None], values]), through_both)
 
 
-def _expanded(points: Tensor, expand: Activation, activation: Activation | None) -> Tensor:
+def expanded(points: Tensor, expand: Activation, activation: Activation | None) -> Tensor:
+    """Values of activation and basis as autograd follows them."""
     values = expand(points)
     return values if activation is None else torch.cat([activation(points)[None], values])
 
@@ -244,7 +244,7 @@ def _chunks(x: Tensor, weight: Tensor) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, len(x), size))
 
 
-def _tensors(basis: Basis) -> dict[str, Tensor]:
+def tensors_of(basis: Basis) -> dict[str, Tensor]:
     """The basis's parameters and buffers; the short way where it has no parts."""
     if basis._modules:
         return dict(basis.named_parameters()) | dict(basis.named_buffers())
@@ -252,15 +252,10 @@ def _tensors(basis: Basis) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in held.items() if tensor is not None}
 
 
-def _is_unchanged(ctx: Any, saved: Sequence[Tensor]) -> bool:
+def is_unchanged(ctx: Any, saved: Sequence[Tensor]) -> bool:
     """Whether the basis still holds what the forward pass saw."""
-    now = _tensors(ctx.basis)
+    now = tensors_of(ctx.basis)
     return tuple(now) == ctx.names and all(
         now[name].data_ptr() == then.data_ptr() and now[name].shape == then.shape
         for name, then in zip(ctx.names, saved, strict=True)
     )
-
-
-def _is_traced() -> bool:
-    """Whether someone else than autograd looks at the operations."""
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()

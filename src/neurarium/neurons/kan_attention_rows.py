@@ -18,14 +18,14 @@ from torch import Tensor
 from neurarium.neurons.basis import Basis
 from neurarium.neurons.contraction import (
     Activation,
-    _differentiable,
-    _expanded,
-    _filled,
-    _is_traced,
-    _is_unchanged,
-    _linearize,
-    _tensors,
+    differentiable,
+    expanded,
+    filled,
+    is_unchanged,
+    linearize,
+    tensors_of,
 )
+from neurarium.neurons.tracing import is_traced
 
 CHUNK = 1 << 19
 """Values of functions held at a time."""
@@ -65,9 +65,9 @@ def reduce_rows(
     """
     kept = torch.promote_types(query.dtype, weight.dtype)
     query, key, weight = query.to(kept), key.to(kept), weight.to(kept)
-    if _is_traced():
+    if is_traced():
         return _plain(query, key, weight, basis.expand, activation, mask)
-    named = _tensors(basis)
+    named = tensors_of(basis)
     return _Rows.apply(query, key, weight, mask, basis, activation, tuple(named), *named.values())
 
 
@@ -111,7 +111,7 @@ class _Rows(torch.autograd.Function):
         with _as_given(query):
             for part in _chunks(query, key, weight):
                 points = _points(query, key, part)
-                values = _filled(points, basis, activation)
+                values = filled(points, basis, activation)
                 _hide(values, mask, part)
                 values = values.view(len(values), heads, key.shape[2], -1)
                 found = torch.bmm(weight[:, 0], values[0])
@@ -124,7 +124,7 @@ class _Rows(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, key, weight, *tensors = ctx.saved_tensors
         needed = [*ctx.needs_input_grad[:3], *ctx.needs_input_grad[7:]]
-        if not torch.is_grad_enabled() and _is_unchanged(ctx, tensors):
+        if not torch.is_grad_enabled() and is_unchanged(ctx, tensors):
             with _as_given(query):
                 found = _recomputed(ctx, query, key, weight, needed[3:], gradients[0])
         else:
@@ -132,7 +132,7 @@ class _Rows(torch.autograd.Function):
             def plain(expand: Activation, query: Tensor, key: Tensor, weight: Tensor) -> Tensor:
                 return _plain(query, key, weight, expand, ctx.activation, ctx.mask)
 
-            found = _differentiable(ctx, plain, [query, key, weight], tensors, needed, gradients[0])
+            found = differentiable(ctx, plain, [query, key, weight], tensors, needed, gradients[0])
         return (*found[:3], None, None, None, None, *found[3:])
 
 
@@ -148,7 +148,7 @@ def _recomputed(
     transposed = weight.transpose(2, 3).contiguous()
     for part in _chunks(query, key, weight):
         points = _points(query, key, part)
-        values, pullback = _linearize(points, ctx.basis, ctx.activation)
+        values, pullback = linearize(points, ctx.basis, ctx.activation)
         shape = (len(values), len(weight), key.shape[2], points.shape[1])
         upstream = incoming[:, :, part[0], part[1]].reshape(len(weight), -1, points.shape[1])
         by_values = torch.empty_like(values)
@@ -226,6 +226,6 @@ def _plain(
     scores = query @ key.mT
 
     def values_of(points: Tensor) -> Tensor:
-        return _expanded(points, expand, activation)
+        return expanded(points, expand, activation)
 
     return scores_to_rows(scores, weight, values_of, mask)

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from neurarium.neurons.tracing import is_traced
+
 Found = tuple[Tensor | None, ...]
 
 
@@ -93,14 +95,9 @@ def quadratic_product(
                 [ 1.]])
     """
     tensors = (x, *linear, *interaction, *square)
-    if _is_traced():
+    if is_traced():
         return _plain(geometry, *tensors)
     return _Quadratic.apply(geometry, *tensors)
-
-
-def _is_traced() -> bool:
-    """Whether someone else than autograd looks at the operations."""
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
 def _plain(

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.bases import BASES
 from neurarium.neurons.basis import Basis
-from neurarium.neurons.contraction import _is_traced
 from neurarium.neurons.kan_linear import make_basis
+from neurarium.neurons.tracing import is_traced
 
 DEFAULT_POOL = ("bspline", "rbf", "chebyshev", "mexican_hat", "relu")
 POOL_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {"relu": {"grid_range": (-1.0, 1.0)}}
@@ -205,7 +205,7 @@ class Selection(nn.Module):
 
     def warn_of_reach(self, x: Tensor) -> None:
         """Warn once, of the first inputs, if most lie beyond all that a family sees."""
-        is_plain = type(x) in (Tensor, nn.Parameter) and not (x.is_meta or _is_traced())
+        is_plain = type(x) in (Tensor, nn.Parameter) and not (x.is_meta or is_traced())
         if self._has_looked or getattr(self, "norm", None) is not None or not is_plain:
             return
         self._has_looked = True

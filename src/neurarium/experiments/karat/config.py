@@ -39,9 +39,9 @@ class Config:
     mlp_ratio: float = 2.0
     num_patches: int = 8
     rank: int = 12
-    train_size: int = 6000
+    train_size: int = 8000
     test_size: int = 2000
-    num_epochs: int = 5
+    num_epochs: int = 8
     batch_size: int = 64
     lr: float = 1e-3
     weight_decay: float = 0.05
