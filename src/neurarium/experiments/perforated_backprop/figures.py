@@ -8,7 +8,14 @@ import numpy as np
 
 from neurarium.evaluation import Records
 
-COLORS = ("#d1495b", "#30638e", "#edae49", "#00798c", "#8f6fb0", "#7a9e48")
+COLORS = {
+    "correlation": "#d1495b",
+    "plain": "#30638e",
+    "wide": "#edae49",
+    "gradient": "#00798c",
+    "random": "#8f6fb0",
+    "unperforated": "#7a9e48",
+}
 
 
 def gains(records: Records) -> Any:
@@ -28,7 +35,7 @@ def gains(records: Records) -> Any:
         panel.errorbar(
             np.arange(len(names)) + 0.12 * (place - len(methods) / 2), 100 * gaps.mean(1),
             None if error is None else 100 * error, fmt="o", capsize=2, label=method,
-            color=COLORS[place % len(COLORS)],
+            color=COLORS.get(method, "0.5"),
         )  # fmt: skip
     panel.axhline(0, color="k", linewidth=0.6)
     panel.set_xticks(range(len(names)), [name.rpartition("/")[2] for name in names], fontsize=8)
@@ -48,13 +55,13 @@ def sizes(records: Records) -> Any:
     )
     for panel, name in zip(panels[0], names, strict=True):
         here = records.ok.where(dataset=name)
-        for place, method in enumerate(here.axis("method")):
+        for method in here.axis("method"):
             mine = here.where(method=method)
             found, size = (mine.values(n, "width") for n in ("accuracy", "parameters"))
             widths = sorted(found)
             panel.plot(
                 [size[w] for w in widths], [found[w] for w in widths], "o-", label=str(method),
-                color=COLORS[place % len(COLORS)], linewidth=1,
+                color=COLORS.get(str(method), "0.5"), linewidth=1,
             )  # fmt: skip
         panel.set_title(str(name).rpartition("/")[2], fontsize=9)
         panel.set_xlabel("parameters")
