@@ -31,6 +31,12 @@ def test_parts_and_their_single_headline():
         assert set(part.presets) == {"smoke", "quick", "full", "paper"}
 
 
+def test_no_function_is_there_twice():
+    drawn = [source(name)().target(20, seed=0).y[0] for name in (*FUNCTIONS, *FORMULAS)]
+    for place, y in enumerate(drawn):
+        assert not any(torch.allclose(y, other, atol=1e-3) for other in drawn[:place])
+
+
 def test_there_are_seven_functions_and_seven_formulas():
     assert (len(FUNCTIONS), len(FORMULAS)) == (7, 7)
     x = np.array([[0.5, -0.25, 0.0, 0.5]])

@@ -45,7 +45,7 @@ class Config:
     num_steps: int = 2_000
     batch_size: int = 256
     num_settings: int = 6
-    tuning_steps: int = 150
+    tuning_steps: int = 400
     weight_decay: float = 0.1
     warmup: float = 0.1
     num_cycles: int = 1

@@ -95,6 +95,7 @@ def accuracy(records: Records) -> Any:
         panel.set_yticks(range(len(methods)), methods, fontsize=8)
         panel.set_title(str(name), fontsize=9)
         panel.set_xlabel("test accuracy")
+        panel.locator_params(axis="x", nbins=4)
         panel.grid(axis="x", alpha=0.3)
     panels[0][0].invert_yaxis()
     figure.tight_layout()
