@@ -64,7 +64,7 @@ def geometry(records: Records) -> Any:
             panel.set_yscale("log")
     for panel in panels[1]:
         panel.set_xlabel("epoch")
-    panels[0][0].legend(fontsize=6)
+    panels[0][0].legend(ncols=5, fontsize=7, loc="lower left", bbox_to_anchor=(0, 1))
     figure.tight_layout()
     return figure
 
