@@ -64,8 +64,9 @@ def geometry(records: Records) -> Any:
             panel.set_yscale("log")
     for panel in panels[1]:
         panel.set_xlabel("epoch")
-    panels[0][0].legend(ncols=5, fontsize=7, loc="lower left", bbox_to_anchor=(0, 1))
-    figure.tight_layout()
+    lines = panels[0][0].get_legend_handles_labels()
+    figure.legend(*lines, ncols=len(lines[0]), fontsize=7, loc="upper center")
+    figure.tight_layout(rect=(0, 0, 1, 0.95))
     return figure
 
 
