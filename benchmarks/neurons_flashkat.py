@@ -30,12 +30,12 @@ Forward = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def contenders() -> dict[str, Forward]:
-    """Ours is compiled where there is a compiler."""
+    """Ours is compiled where there is a compiler; the first rival is what the scoreboard quotes."""
     backend = "compile" if has_compiler() else "eager"
     return {
         "ours": partial(group_rational, backend=backend),
-        "ours, eager": partial(group_rational, backend="eager"),
         "naive": partial(naive_rational, num_groups=GROUPS),
+        "ours, eager": partial(group_rational, backend="eager"),
         "GELU": lambda x, a, b: F.gelu(x),
     }
 

@@ -1,5 +1,6 @@
 """The comparison of attentions: equal networks, what the arms are, claims, figures, the example."""
 
+import math
 import runpy
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,11 @@ from neurarium.experiments.karat import (
     arms,
     gain,
     kept_bytes,
-    mean_rank,
+    memory,
     more_than_one_deviation,
+    rank_beyond,
+    ranks,
+    tables,
 )
 from neurarium.neurons import KolmogorovArnoldAttention
 
@@ -48,7 +52,7 @@ def test_parameters_of_the_arms():
     assert 0.97 < found["softmax_wide"] / found["g3b"] <= 1
 
 
-def test_arms_start_from_equal_weights_elsewhere():
+def test_arms_start_from_weights_of_equal_deviation_elsewhere():
     torch.manual_seed(0)
     softmax = arms.METHODS["softmax"](SHAPE, SMOKE).state_dict()
     for name in ("g3b", "sigmoid", "linear_map"):
@@ -84,9 +88,11 @@ def test_ranks_and_memory():
             if "qkv" in name and parameter.ndim == 2:
                 torch.nn.init.normal_(parameter, std=0.5)
     images = torch.randn(4, 1, 8, 8)
-    ranks = {name: mean_rank(model, images) for name, model in models.items()}
-    assert ranks["g3b"] <= SMOKE.rank < ranks["softmax"]
-    assert ranks["sigmoid"] is None
+    found = {name: ranks(model, images) for name, model in models.items()}
+    assert found["g3b"]["rank"] <= SMOKE.rank < found["softmax"]["rank"]
+    assert found["g3b"]["rank_excess"] <= 0
+    assert "rank_excess" not in found["softmax"]
+    assert found["sigmoid"] == {}
     large = replace(SMOKE, num_patches=8, rank=12)
     kept = {
         name: kept_bytes(arms.METHODS[name](SHAPE, large), images) for name in ("g3b", "sigmoid")
@@ -94,10 +100,10 @@ def test_ranks_and_memory():
     assert kept["g3b"] < kept["sigmoid"]
 
 
-def records_of(values):
+def records_of(values, metric="accuracy"):
     return Records(
         [
-            Record(Cell(method=method, seed=seed), {"accuracy": value})
+            Record(Cell(method=method, seed=seed), {metric: value})
             for method, found in values.items()
             for seed, value in enumerate(found)
         ]
@@ -109,6 +115,26 @@ def test_claims():
     assert gain(found) == pytest.approx([0.1, 0.15])
     assert more_than_one_deviation(found)
     assert not more_than_one_deviation(records_of({"g3b": [0.41, 0.5], "softmax": [0.4, 0.5]}))
+    found = records_of({"g3b": [30.0], "softmax": [15.0]}, "kept_megabytes")
+    assert memory(found) == pytest.approx([math.log(2)])
+    assert rank_beyond(records_of({"g3b": [0.0, -1.0], "g1b": [-3.0]}, "rank_excess")) == 0
+    assert rank_beyond(records_of({"g3b": [0.0, 2.0]}, "rank_excess")) == 2
+    assert math.isnan(rank_beyond(found))
+
+
+def test_the_table_has_the_costs():
+    metrics = {"accuracy": 0.5, "seconds_per_step": 0.1, "kept_megabytes": 20.0, "rank": 12.0}
+    found = Records([Record(Cell(method="g3b", seed=0), metrics)])
+    accuracy, costs = tables(found)
+    assert accuracy.title.startswith("accuracy")
+    assert costs.columns[1:3] == ("seconds a step", "megabytes kept")
+    assert costs.rows == (("g3b", 0.1, 20.0, 12.0),)
+
+
+def test_an_arm_has_the_papers_start():
+    for name, deviation in (("g3b_paper", 1.0), ("g3b", (3 * 17) ** -0.5)):
+        operator = arms.METHODS[name](SHAPE, SMOKE).blocks[0].attention.operator
+        assert operator.coefficients.std().item() == pytest.approx(deviation, rel=0.1)
 
 
 def test_names_are_checked_at_once():

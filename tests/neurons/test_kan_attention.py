@@ -297,6 +297,122 @@ def test_published_sizes_with_other_bases():
     assert karat_vit("base", device="meta").blocks[0].attention.operator.basis.grid_size == 1
 
 
+def test_what_was_learned_stays_in_a_given_operator_and_basis():
+    operator, basis = AttentionOperator(2, 5, rank=3), Wavelet(10, grid_size=2)
+    with torch.no_grad():
+        for tensor in (*operator.parameters(), *basis.parameters()):
+            tensor.fill_(7.0)
+    layer = KolmogorovArnoldAttention(8, 2, operator=operator)
+    KolmogorovArnoldAttention(8, 2, num_tokens=5, rank=2, basis=basis)
+    layer.reset_parameters()
+    assert all((tensor == 7).all() for tensor in (*operator.parameters(), *basis.parameters()))
+    own = KolmogorovArnoldAttention(8, 2, num_tokens=5, rank=2, basis="morlet").operator
+    with torch.no_grad():
+        own.basis.translation.fill_(7.0)
+    own.reset_parameters()
+    assert not (own.basis.translation == 7).any()
+
+
+@pytest.mark.parametrize("mode", ["blockwise", "universal"])
+def test_a_network_starts_its_own_operators_anew(mode):
+    model = KArAt(8, 4, 3, embed_dim=8, num_layers=2, num_heads=2, rank=2, mode=mode)
+    for block in model.blocks:
+        torch.nn.init.zeros_(block.attention.operator.coefficients)
+    model.reset_parameters()
+    assert all(block.attention.operator.coefficients.std() > 0.1 for block in model.blocks)
+
+
+def test_softmax_hides_no_nan():
+    operator = AttentionOperator(1, 4, rank=2, normalize="softmax")
+    scores = torch.randn(1, 1, 4, 4, requires_grad=True)
+    mask = torch.tensor([[True] * 4, [False] * 4, [True, False] * 2, [True] * 4])
+    with torch.autograd.set_detect_anomaly(True):
+        maps = operator(scores, attn_mask=mask)
+        maps.square().sum().backward()
+    assert maps[0, 0, 1].count_nonzero() == 0
+    assert scores.grad.isfinite().all()
+    with torch.no_grad():
+        operator.back[0, 0] = torch.nan
+    assert operator(scores)[0, 0].isnan().all()
+    assert operator(scores, attn_mask=mask)[0, 0, 0].isnan().all()
+
+
+def test_a_network_that_no_file_can_hold_is_not_saved(tmp_path):
+    sizes = {"embed_dim": 8, "num_layers": 1, "num_heads": 2, "rank": 2}
+    model = KArAt(8, 4, 3, **sizes, base=torch.sin)
+    with pytest.raises(TypeError, match=r"base must be a JSON value to be saved.*: got <built-in"):
+        model.save_pretrained(tmp_path / "sine")
+    assert not (tmp_path / "sine").exists()
+    KArAt(8, 4, 3, **sizes, base="sin", dtype=torch.float64).save_pretrained(tmp_path / "name")
+    assert KArAt.from_pretrained(tmp_path / "name").blocks[0].attention.operator.base == "sin"
+
+
+def test_public_operator_is_checked():
+    operator = AttentionOperator(2, 5, rank=2)
+    query, key, value = (torch.randn(1, 2, 5, 3) for _ in range(3))
+    shape = (1, 2, 5, 5)
+    good = torch.ones(1, 1, 5, 5, dtype=torch.bool)
+    assert operator(torch.randn(shape), attn_mask=good).shape == shape
+    cases = [
+        (
+            ValueError,
+            r"query must be \(B, 2, L, d\): got shape \[1, 1,",
+            (query[:, :1], key, value),
+        ),
+        (
+            ValueError,
+            r"key must be \(1, 2, 5, 3\): got shape \[1, 2, 4",
+            (query, key[:, :, 1:], value),
+        ),
+        (
+            ValueError,
+            r"value must be \(1, 2, 5, v\): got shape \[1, 2, 4",
+            (query, key, value[:, :, 1:]),
+        ),
+        (TypeError, "key must be floating point: got torch.int64", (query, key.long(), value)),
+    ]
+    for kind, message, heads_given in cases:
+        with pytest.raises(kind, match=message):
+            operator.attend(*heads_given)
+    with pytest.raises(TypeError, match=r"mask must be a bool tensor.*got torch\.float32"):
+        operator.attend(query, key, value, mask=torch.ones(1, 5))
+    with pytest.raises(ValueError, match=r"mask must have shape \[1, 5\]: got \[2, 5\]"):
+        operator.attend(query, key, value, mask=torch.ones(2, 5, dtype=torch.bool))
+    with pytest.raises(TypeError, match=r"attn_mask must be a bool tensor.*got torch\.float32"):
+        operator(torch.randn(shape), attn_mask=torch.ones(5, 5))
+    with pytest.raises(TypeError, match=r"attn_mask must be a bool tensor.*got list"):
+        operator(torch.randn(shape), attn_mask=[True])
+    with pytest.raises(ValueError, match=r"attn_mask must fit scores of .*got shape \[3, 5\]"):
+        operator(torch.randn(shape), attn_mask=torch.ones(3, 5, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("base", [3, "foo", "pi"])
+def test_bases_that_are_no_function(base):
+    with pytest.raises(ValueError, match=r"base must be a name in torch.nn.*got " + repr(base)):
+        AttentionOperator(2, 5, rank=2, base=base)
+
+
+def test_a_base_with_parameters_is_refused():
+    with pytest.raises(ValueError, match=r"base must have no parameters, .*: got PReLU"):
+        AttentionOperator(2, 5, rank=2, base=torch.nn.PReLU())
+    assert (
+        AttentionOperator(2, 5, rank=2, base=torch.nn.GELU())(torch.randn(1, 2, 5, 5))
+        .isfinite()
+        .all()
+    )
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [{"rank": 7}, {"basis": "dog"}, {"grid_size": 2}, {"init": "junk"}, {"normalize": "l7"}],
+)
+def test_an_operator_brings_its_own(argument):
+    operator = AttentionOperator(2, 5, rank=2)
+    (name,) = argument
+    with pytest.raises(ValueError, match=f"{name} must not be given beside an operator: got"):
+        KolmogorovArnoldAttention(8, 2, operator=operator, **argument)
+
+
 def test_refused():
     with pytest.raises(ValueError, match="num_tokens must be given without an operator: got None"):
         KolmogorovArnoldAttention(8, 2)
@@ -308,6 +424,9 @@ def test_refused():
     x = torch.randn(2, 5, 8)
     with pytest.raises(ValueError, match="x must have num_tokens=5 tokens: got 4; its functions"):
         layer(x[:, :4])
+    for kind in (torch.float64, torch.float16):
+        with pytest.raises(TypeError, match=f"x must be torch.float32 as the weights: got {kind}"):
+            layer(x.to(kind))
     with pytest.raises(TypeError, match=r"attn_mask must be a bool tensor.*got torch\.float32"):
         layer(x, attn_mask=torch.zeros(5, 5))
     with pytest.raises(ValueError, match=r"mask must have shape \[2, 5\]: got \[5\]"):

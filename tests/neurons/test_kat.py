@@ -115,3 +115,14 @@ def test_images_and_names_that_are_refused():
         model(torch.zeros(1, 1, 8, 8))
     with pytest.raises(ValueError, match="attention_init must be 'mimetic' or None: got 'other'"):
         KAT(8, 4, 3, **TINY, attention_init="other")
+    for init in (("swish",), "swish", ("swish", "swish", "relu")):
+        with pytest.raises(ValueError, match="init must be two, one for each activation: got"):
+            KAT(8, 4, 3, **TINY, init=init)
+
+
+def test_functions_are_not_saved_as_something_else(tmp_path):
+    model = KAT(8, 4, 3, **TINY, init=(torch.sin, torch.sin))
+    with pytest.raises(TypeError, match=r"init must be a JSON value to be saved, such as a name:"):
+        model.save_pretrained(tmp_path)
+    KAT(8, 4, 3, **TINY, init=("gelu", "gelu")).save_pretrained(tmp_path)
+    assert KAT.from_pretrained(tmp_path).blocks[0].mlp.expand.activation.init == "gelu"

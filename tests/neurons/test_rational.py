@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from functools import cache
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch.testing import assert_close
 
 from neurarium.neurons import (
     KAN,
+    GRKANLinear,
     GroupRational,
     Rational,
     activation_gain,
@@ -341,7 +343,8 @@ for n, g, w, top, bottom, dtype in cases:
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec("triton") is None, reason="the package triton is not installed"
+    importlib.util.find_spec("triton") is None,
+    reason="pip install triton; its interpreter needs no GPU",
 )
 def test_triton_kernels_in_its_interpreter_are_eager():
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
@@ -381,6 +384,78 @@ def test_a_foreign_table_is_recognised():
     state["numerator"] = torch.tensor([FOREIGN_GELU])
     with pytest.warns(UserWarning, match=r"got the released table 'gelu'.*start from init='gelu'"):
         module.load_state_dict(state)
+
+
+def test_names_of_released_weights_are_explained():
+    module = GroupRational(8, num_groups=2)
+    released = {f"weight_{name}": value for name, value in module.state_dict().items()}
+    for strict in (True, False):
+        with pytest.raises(
+            RuntimeError, match=r"numerator and denominator must have these.*rename"
+        ):
+            module.load_state_dict(released, strict=strict)
+
+
+class Sharded(torch.Tensor):
+    """Refuses to be compared with an ordinary tensor, as a DTensor does."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        assert "isclose" not in getattr(function, "__name__", "")
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+def test_values_that_are_not_at_hand_are_loaded_without_a_look():
+    module = GroupRational(8, num_groups=2)
+    state = module.state_dict()
+    module.load_state_dict({name: value.as_subclass(Sharded) for name, value in state.items()})
+    module.load_state_dict({name: value.to("meta") for name, value in state.items()}, assign=True)
+    assert module.numerator.is_meta
+
+
+def test_many_variants_are_compiled(monkeypatch):
+    """Degrees, precisions and sizes beyond what the compiler keeps of one function by itself."""
+    made = cache(lambda fn: torch.compile(fn, dynamic=True, fullgraph=True, backend="eager"))
+    monkeypatch.setattr(compiled, "_compiled", made)
+    monkeypatch.setattr(compiled, "_seen", set())
+    monkeypatch.setattr(function, "_unusable", set())
+    x = double(6, 4)
+    for degree in range(1, 12):
+        a, b = coefficients(2, (degree, 4))
+        found = group_rational(x, a, b, backend="compile")
+        assert_close(found, group_rational(x, a, b, backend="eager"))
+    monkeypatch.setattr(compiled, "VARIANTS", 1)
+    monkeypatch.setattr(function, "WORTH_COMPILING", 1)
+    monkeypatch.setattr(compiled, "has_compiler", lambda: True)
+    a, b = coefficients(2, (12, 4))
+    with pytest.warns(UserWarning, match="stays eager, compiling failed"):
+        group_rational(x, a, b)
+    assert function._backend_of("auto", x) is compiled  # what is compiled can still be used
+
+
+def test_a_module_as_start_is_no_part():
+    for start in (torch.nn.PReLU(), torch.nn.PReLU(dtype=torch.float64)):
+        module = GroupRational(4, num_groups=2, init=start)
+        assert set(module.state_dict()) == {"numerator", "denominator"}
+        assert len(list(module.modules())) == 1
+        assert module.init is start
+    x = torch.linspace(-3, 3, 12).view(3, 4)
+    assert (module(x) - torch.nn.functional.leaky_relu(x, 0.25)).abs().max() < 0.05
+    assert activation_gain(torch.nn.PReLU()) == pytest.approx(2 / (1 + 0.25**2), rel=1e-5)
+    GRKANLinear(4, 2, init=torch.nn.PReLU())
+
+
+def test_starts_that_are_no_function():
+    with pytest.raises(ValueError, match=r"init must be one of identity.*got \[1\]"):
+        GroupRational(4, num_groups=2, init=[1])
+    for start, kind in ((lambda x: 1.0, "float"), (lambda x: x.sum(), r"shape \[\]")):
+        with pytest.raises(ValueError, match=f"function must be elementwise, .*got {kind}"):
+            GroupRational(4, num_groups=2, init=start)
+    for call in (activation_gain, fit_rational):
+        with pytest.raises(ValueError, match=r"function must be one of identity.*got 'mish'"):
+            call("mish")
+    with pytest.raises(ValueError, match=r"function must be finite on .*: got \d+ values of 1001"):
+        fit_rational(torch.log)
 
 
 def test_refused():

@@ -158,3 +158,8 @@ def test_benchmarks_are_found_by_the_systems_name(tmp_path):
     assert list(benchmarks(tmp_path)) == ["hopfield"]
     assert headline_ratio(speed) == 4.0
     assert benchmarks(tmp_path / "nowhere") == {}
+
+
+def test_no_recorded_speed_is_measured_against_ourselves():
+    for slug, speed in benchmarks().items():
+        assert not speed.columns[2].startswith("ours"), slug

@@ -6,6 +6,8 @@ keys, (H Wᵀ) V = H (Wᵀ V).
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from torch.nn import functional as F
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import Basis, require_points
 from neurarium.neurons.contraction import Activation
+from neurarium.neurons.kan_attention_inputs import require_bool
 from neurarium.neurons.kan_attention_operator import AttentionOperator
 
 __all__ = ["AttentionOperator", "KolmogorovArnoldAttention"]
@@ -47,7 +50,7 @@ class KolmogorovArnoldAttention(nn.Module):
         init: ``"scaled"``, or ``"paper"``: coefficients N(0, 1).
         normalize: of activated rows: ``"l1"``, ``"softmax"`` or None. Other than None forms maps.
         operator: an :class:`AttentionOperator` to share between layers; it brings its own rank,
-            basis, grid, base, scales, start and normalisation.
+            basis, grid, base, scales, start and normalisation, and keeps what it has learned.
         attn_dropout: of the activated maps; in training it forms them.
         dropout: of the output.
         bias: of the map to queries, keys and values.
@@ -56,10 +59,10 @@ class KolmogorovArnoldAttention(nn.Module):
         - x: (B, N, E); mask: (B, N); attn_mask: (N, N), (B, N, N) or (B, H, N, N); output: as x
 
     Raises:
-        TypeError: for inputs that are not floating point, masks that are not bool, and counts that
-            are no whole numbers.
-        ValueError: for sizes, names and shapes that do not fit, another number of tokens, and an
-            operator of other heads or tokens.
+        TypeError: for inputs of another precision than the weights outside of autocast, masks that
+            are not bool, and counts that are no whole numbers.
+        ValueError: for sizes, names and shapes that do not fit, another number of tokens, an
+            operator of other heads or tokens, and arguments that it brings itself.
 
     Example:
         >>> attention = KolmogorovArnoldAttention(24, 3, num_tokens=17, rank=4)
@@ -101,23 +104,22 @@ class KolmogorovArnoldAttention(nn.Module):
             if not 0 <= rate < 1:
                 raise ValueError(f"{name} must be in [0, 1): got {rate}")
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
+        made: dict[str, Any] = {
+            "rank": rank,
+            "basis": basis,
+            "grid_size": grid_size,
+            "base": base,
+            "edge_scale": edge_scale,
+            "init": init,
+            "normalize": normalize,
+        }
+        self._has_given_operator = operator is not None
         if operator is None:
             if num_tokens is None:
                 raise ValueError("num_tokens must be given without an operator: got None")
-            operator = AttentionOperator(
-                num_heads,
-                num_tokens,
-                rank=rank,
-                basis=basis,
-                grid_size=grid_size,
-                base=base,
-                edge_scale=edge_scale,
-                init=init,
-                normalize=normalize,
-                **factory,
-            )
+            operator = AttentionOperator(num_heads, num_tokens, **made, **factory)
         else:
-            _require_operator(operator, num_heads, num_tokens)
+            _require_operator(operator, num_heads, num_tokens, made)
         self.num_heads, self.attn_dropout, self.dropout = num_heads, attn_dropout, dropout
         self.embed_dim = embed_dim
         self.qkv = nn.Linear(embed_dim, 3 * embed_dim, bias=bias, **factory)
@@ -126,12 +128,13 @@ class KolmogorovArnoldAttention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Linear maps start as in DeiT; the operator anew, also where it is shared."""
+        """Linear maps start as in DeiT, and the layer's own operator anew; a given one stays."""
         for linear in (self.qkv, self.out):
             nn.init.trunc_normal_(linear.weight, std=START_STD)
             if linear.bias is not None:
                 nn.init.zeros_(linear.bias)
-        self.operator.reset_parameters()
+        if not self._has_given_operator:
+            self.operator.reset_parameters()
 
     def forward(
         self,
@@ -177,6 +180,9 @@ class KolmogorovArnoldAttention(nn.Module):
                 f"x must have num_tokens={self.operator.num_tokens} tokens: got {x.shape[1]}; its "
                 "functions belong to tokens"
             )
+        weights = self.operator.back.dtype
+        if x.dtype != weights and not torch.is_autocast_enabled(x.device.type):
+            raise TypeError(f"x must be {weights} as the weights: got {x.dtype}")
 
 
 def _joint_mask(
@@ -186,11 +192,11 @@ def _joint_mask(
     joint = None
     batch, tokens = x.shape[:2]
     if mask is not None:
-        _require_bool("mask", mask, [(batch, tokens)])
+        require_bool("mask", mask, [(batch, tokens)])
         joint = mask[:, None, None]
     if attn_mask is not None:
         square = (tokens, tokens)
-        _require_bool(
+        require_bool(
             "attn_mask", attn_mask, [square, (batch, *square), (batch, num_heads, *square)]
         )
         wide = attn_mask[:, None] if attn_mask.ndim == 3 else attn_mask
@@ -198,18 +204,9 @@ def _joint_mask(
     return joint
 
 
-def _require_bool(name: str, mask: Any, shapes: list[tuple[int, ...]]) -> None:
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise TypeError(f"{name} must be a bool tensor, True = takes part: got {kind}")
-    if tuple(mask.shape) not in shapes:
-        raise ValueError(
-            f"{name} must have shape {' or '.join(str(list(shape)) for shape in shapes)}: got "
-            f"{list(mask.shape)}"
-        )
-
-
-def _require_operator(operator: Any, num_heads: int, num_tokens: int | None) -> None:
+def _require_operator(
+    operator: Any, num_heads: int, num_tokens: int | None, given: Mapping[str, Any]
+) -> None:
     if not isinstance(operator, AttentionOperator):
         raise TypeError(f"operator must be an AttentionOperator: got {type(operator).__name__}")
     if operator.num_heads != num_heads:
@@ -220,3 +217,9 @@ def _require_operator(operator: Any, num_heads: int, num_tokens: int | None) -> 
         raise ValueError(
             f"operator must have num_tokens={num_tokens}: got one of {operator.num_tokens}"
         )
+    usual = inspect.signature(AttentionOperator).parameters
+    for name, value in given.items():
+        if value is not usual[name].default and value != usual[name].default:
+            raise ValueError(
+                f"{name} must not be given beside an operator: got {value!r}; it brings its own"
+            )

@@ -13,13 +13,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from neurarium.memory.activation import resolve_activation
-from neurarium.memory.arguments import require_count, require_tensor
+from neurarium.memory.arguments import require_count
 from neurarium.neurons.bases import BASES
-from neurarium.neurons.basis import Basis, require_points
+from neurarium.neurons.basis import Basis
 from neurarium.neurons.contraction import Activation, evaluate
 from neurarium.neurons.fourier import Fourier
 from neurarium.neurons.kan_attention_fourier import ScoreFourier
+from neurarium.neurons.kan_attention_inputs import (
+    require_bool,
+    require_fitting_mask,
+    require_heads,
+    require_scores,
+    resolve_base,
+)
 from neurarium.neurons.kan_attention_rows import reduce_rows, scores_to_rows
 from neurarium.neurons.kan_linear import make_basis
 from neurarium.neurons.wavelet import WAVELETS
@@ -48,10 +54,12 @@ class AttentionOperator(nn.Module):
         num_heads: H, with an operator each.
         num_tokens: N, class token included.
         rank: r, at most N.
-        basis: name in ``BASES``, or a :class:`Basis` of H · N features.
+        basis: name in ``BASES``, or a :class:`Basis` of H · N features, which keeps what it has
+            learned.
         grid_size: functions of a basis that has a grid: the highest multiple of ``"fourier"`` (3 by
             default), wavelets for each edge (1).
-        base: b, a name in ``torch.nn.functional`` or ``torch``, ``"identity"``, a callable or None.
+        base: b, a name in ``torch.nn.functional`` or ``torch``, ``"identity"``, a callable without
+            parameters or None.
         edge_scale: a learned factor for each unit.
         init: ``"scaled"``: coefficients whose h is of unit order; ``"paper"``: N(0, 1).
         normalize: of activated rows: ``"l1"``, ``"softmax"`` or None.
@@ -106,6 +114,7 @@ class AttentionOperator(nn.Module):
         self.num_heads, self.num_tokens, self.rank = num_heads, num_tokens, rank
         self.base, self.init, self.normalize = base, init, normalize
         self._base = resolve_base(base)
+        self._has_given_basis = isinstance(basis, Basis)
         self.basis = _basis(basis, num_heads * num_tokens, grid_size, basis_arguments, **factory)
         shape = (num_heads, self.basis.num_functions, rank, num_tokens)
         self.coefficients = nn.Parameter(torch.empty(shape, **factory))
@@ -117,8 +126,9 @@ class AttentionOperator(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Coefficients from a normal distribution, W from N(0, 1/r), scales of 1."""
-        self.basis.reset_parameters()
+        """Coefficients from N(0, σ²), W from N(0, 1/r), scales of 1; a given basis stays."""
+        if not self._has_given_basis:
+            self.basis.reset_parameters()
         functions = self.basis.num_functions
         if isinstance(self.basis, Fourier):
             functions //= 2  # a cosine and its sine have one square together
@@ -145,7 +155,9 @@ class AttentionOperator(nn.Module):
             attn_mask: True where a key may be attended to, of a shape that fits the scores': other
                 scores' units contribute 0, and their place in the row is 0.
         """
-        self._require_scores(scores)
+        require_scores(scores, self.num_heads, self.num_tokens)
+        if attn_mask is not None:
+            require_fitting_mask(attn_mask, tuple(scores.shape))
         rows = scores_to_rows(
             scores,
             self.unit_weight(),
@@ -162,9 +174,7 @@ class AttentionOperator(nn.Module):
         """From r numbers back to the row, normalised."""
         maps = rows @ self.back.mT
         if self.normalize == "softmax":
-            if attn_mask is not None:
-                maps = maps.masked_fill(~attn_mask, -torch.inf)
-            return maps.softmax(-1).nan_to_num(0.0)
+            return _softmax(maps, attn_mask)
         if attn_mask is not None:
             maps = maps * attn_mask
         if self.normalize == "l1":
@@ -187,8 +197,10 @@ class AttentionOperator(nn.Module):
             value: one for each token.
             mask: True where a token takes part.
         """
+        require_heads(query, key, value, self.num_heads, self.num_tokens)
         hidden = None
         if mask is not None:
+            require_bool("mask", mask, [(len(key), self.num_tokens)])
             value = value * mask[:, None, :, None]
             hidden = mask[:, None, None].expand(*query.shape[:3], -1)
         rows = reduce_rows(
@@ -206,34 +218,14 @@ class AttentionOperator(nn.Module):
         first = torch.ones_like(weight[:, :1]) if self.scale is None else self.scale[:, None]
         return torch.cat([first, weight], 1)
 
-    def _require_scores(self, scores: Any) -> None:
-        require_tensor("scores", scores)
-        require_points(scores, self.num_tokens)
-        if scores.ndim != 4 or scores.shape[1] != self.num_heads:
-            raise ValueError(
-                f"scores must be (B, {self.num_heads}, L, {self.num_tokens}): got shape "
-                f"{list(scores.shape)}"
-            )
 
-
-def identity(x: Tensor) -> Tensor:
-    """x.
-
-    Example:
-        >>> identity(torch.ones(1))
-        tensor([1.])
-    """
-    return x
-
-
-def resolve_base(base: str | Activation | None) -> Activation | None:
-    """A function of scores by its name; None and callables pass through.
-
-    Example:
-        >>> resolve_base("identity")(torch.tensor([2.0]))
-        tensor([2.])
-    """
-    return identity if base == "identity" else resolve_activation(base)
+def _softmax(maps: Tensor, attn_mask: Tensor | None) -> Tensor:
+    """Over the keys that may be read; a row without any is 0, and what is NaN stays it."""
+    if attn_mask is None:
+        return maps.softmax(-1)
+    closed = ~attn_mask
+    without = closed.all(-1, keepdim=True)  # their softmax would be 0 / 0
+    return maps.masked_fill(closed & ~without, -torch.inf).softmax(-1).masked_fill(closed, 0.0)
 
 
 def _basis(

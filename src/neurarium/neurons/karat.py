@@ -86,6 +86,7 @@ class KArAt(VisionTransformer, StrictHubMixin):
                 f"patch_size must divide image_size: got {patch_size} and {image_size}"
             )
         num_tokens = (image_size // patch_size) ** 2 + 1
+        self.mode = mode
         arguments: dict[str, Any] = {
             "rank": rank,
             "basis": basis,
@@ -116,6 +117,14 @@ class KArAt(VisionTransformer, StrictHubMixin):
             device=device,
             dtype=dtype,
         )
+
+    def reset_parameters(self) -> None:
+        """DeiT's start, and every operator anew."""
+        super().reset_parameters()
+        if self.mode == "universal":  # blocks leave alone what they were given
+            for module in self.modules():
+                if isinstance(module, AttentionOperator):
+                    module.reset_parameters()
 
 
 def karat_vit(size: str = "tiny", *, mode: str = "blockwise", **overrides: Any) -> KArAt:

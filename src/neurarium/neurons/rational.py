@@ -67,6 +67,8 @@ class GroupRational(nn.Module):
         22
     """
 
+    init: str | Callable[[Tensor], Tensor]
+
     def __init__(
         self,
         num_features: int,
@@ -90,7 +92,8 @@ class GroupRational(nn.Module):
         require_degrees(degrees)
         require_backend(backend)
         self.num_features, self.num_groups, self.backend = num_features, num_groups, backend
-        self.init, self._start = init, start_of(init, tuple(degrees))
+        self._start = start_of(init, tuple(degrees))
+        object.__setattr__(self, "init", init)  # fitted by now: not a part, even if it is a module
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         rows = (1 if shared_numerator else num_groups, 1 if shared_denominator else num_groups)
         self.numerator = nn.Parameter(torch.empty(rows[0], degrees[0] + 1, **factory))
@@ -116,17 +119,42 @@ class GroupRational(nn.Module):
             x, self.numerator, self.denominator, num_groups=self.num_groups, backend=self.backend
         )
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
-        saved = state_dict.get(f"{prefix}numerator")
-        if isinstance(saved, Tensor) and saved.ndim == 2 and saved.shape[1] == len(FOREIGN_GELU):
-            foreign = torch.tensor(FOREIGN_GELU, dtype=saved.dtype, device=saved.device)
-            if torch.isclose(saved, foreign, rtol=1e-2).all():
-                warnings.warn(
-                    "numerator must belong to 1 + Σ|b||x|^i: got the released table 'gelu', fitted "
-                    "for 1 + |Σ b x^i| and off by up to 1.5 here; start from init='gelu'",
-                    stacklevel=2,
-                )
-        super()._load_from_state_dict(state_dict, prefix, *args)
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        metadata: Any,
+        strict: bool,
+        missing: list[str],
+        unexpected: list[str],
+        errors: list[str],
+    ) -> None:
+        if f"{prefix}weight_numerator" in state_dict and f"{prefix}numerator" not in state_dict:
+            errors.append(
+                f"{prefix}numerator and {prefix}denominator must have these names: got the "
+                f"released {prefix}weight_numerator and {prefix}weight_denominator; rename both, "
+                "unless they are a table of start values, which was fitted for 1 + |Σ b x^i| where "
+                "this is 1 + Σ|b||x|^i"
+            )
+        _warn_of_foreign(state_dict.get(f"{prefix}numerator"))
+        super()._load_from_state_dict(
+            state_dict, prefix, metadata, strict, missing, unexpected, errors
+        )
+
+
+def _warn_of_foreign(saved: Any) -> None:
+    """If the values are at hand: they are neither sharded, nor without storage."""
+    if type(saved) not in (Tensor, nn.Parameter) or saved.is_meta:
+        return
+    if saved.ndim != 2 or saved.shape[1] != len(FOREIGN_GELU):
+        return
+    foreign = torch.tensor(FOREIGN_GELU, dtype=saved.dtype, device=saved.device)
+    if torch.isclose(saved, foreign, rtol=1e-2).all():
+        warnings.warn(
+            "numerator must belong to 1 + Σ|b||x|^i: got the released table 'gelu', fitted for "
+            "1 + |Σ b x^i| and off by up to 1.5 here; start from init='gelu'",
+            stacklevel=3,
+        )
 
 
 def start_of(

@@ -22,6 +22,9 @@ from neurarium.neurons.rational_eager import Gradients, plain, sign_of
 NARROW = 8
 """Width of a group below which sums run down the rows, so that partial sums stay few."""
 
+VARIANTS = 256
+"""Kept of each function, one for each degree, precision and number of threads; usually 8 may be."""
+
 
 @cache
 def has_compiler() -> bool:
@@ -87,15 +90,38 @@ def _terms(x: Tensor, numerator: Tensor, denominator: Tensor, gradient: Tensor) 
 
 def _call(fn: Callable[..., Any], *tensors: Tensor) -> Any:
     """The compiled function; what the compiler itself warns of is no concern of the caller."""
-    kind = (fn, *((t.dtype, t.shape[1]) for t in tensors[1:3]), tensors[0].dtype)
+    kind = (fn, torch.get_num_threads(), *map(_kind_of, tensors[:3]))
     detached = [tensor.detach() for tensor in tensors]
     if kind in _seen:
-        return _compiled(fn)(*detached)
-    with warnings.catch_warnings():
+        try:
+            return _compiled(fn)(*detached)
+        except Exception as error:
+            if not is_full(error):  # a new variant of the kind is one too many
+                raise
+    from torch._dynamo import config
+
+    with warnings.catch_warnings(), config.patch(recompile_limit=VARIANTS):
         warnings.simplefilter("ignore")
         found = _compiled(fn)(*detached)
     _seen.add(kind)
     return found
+
+
+def _kind_of(tensor: Tensor) -> tuple[Any, ...]:
+    """What the compiler makes a variant for: precision, and sizes of 1."""
+    return (tensor.dtype, *(size == 1 for size in tensor.shape[:2]), tensor.shape[-1] == 1)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the compiler refuses one more variant of a function.
+
+    Example:
+        >>> is_full(RuntimeError("no header files"))
+        False
+    """
+    from torch._dynamo.exc import FailOnRecompileLimitHit
+
+    return isinstance(error, FailOnRecompileLimitHit)
 
 
 _seen: set[Any] = set()

@@ -3,7 +3,7 @@
 F(x) = P(x) / Q(x), P = Σ a_i x^i, Q = 1 + Σ |b_i| |x|^i (FlashKAT, https://arxiv.org/abs/2505.13813).
 Inputs are (rows N, groups G, width W) with coefficients (G, m + 1) and (G, n). Rows are taken in
 chunks that stay in the processor's cache, and every coefficient's gradient is one reduction a
-chunk: of float32 terms, added up in float64.
+chunk: of float32 terms, added up in float64, which Apple's GPUs lack.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHUNK = 1 << 16
 
 
 class Gradients(NamedTuple):
-    """Of the inputs (N, G, W), of a (G, m + 1) and of b (G, n), the latter two in float64."""
+    """Of the inputs (N, G, W), of a (G, m + 1) and of b (G, n), the latter two as summed up."""
 
     x: Tensor
     numerator: Tensor
@@ -69,7 +69,7 @@ def backward(x: Tensor, numerator: Tensor, denominator: Tensor, gradient: Tensor
     one = torch.ones_like(denominator[:, :1])
     b = torch.cat([one, denominator.abs()], 1)[:, :, None].unbind(1)
     by_x = torch.empty_like(x)
-    sums = x.new_zeros(len(a) + len(b) - 1, x.shape[1], dtype=torch.float64)
+    sums = x.new_zeros(len(a) + len(b) - 1, x.shape[1], dtype=sums_of(x.device))
     for rows in _chunks(x):
         part, w = x[rows].to(numerator.dtype), gradient[rows].to(numerator.dtype)
         size = part.abs()
@@ -87,6 +87,16 @@ def backward(x: Tensor, numerator: Tensor, denominator: Tensor, gradient: Tensor
             sums[place] -= wf.mul_(size).sum((0, 2))
     by_a, by_b = sums.mT[:, : len(a)], sums.mT[:, len(a) :]
     return Gradients(by_x, by_a, by_b * sign_of(denominator))
+
+
+def sums_of(device: torch.device) -> torch.dtype:
+    """The precision in which chunks are added up: the highest that the device has.
+
+    Example:
+        >>> sums_of(torch.device("cpu")), sums_of(torch.device("mps"))
+        (torch.float64, torch.float32)
+    """
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _chunks(x: Tensor) -> Iterator[slice]:

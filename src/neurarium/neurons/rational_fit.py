@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.rational_tables import find_function
@@ -55,8 +55,9 @@ def fit_rational(
         degrees: of numerator and denominator.
 
     Raises:
+        TypeError: for degrees that are no whole numbers.
         ValueError: for an empty interval, degrees below 1, an unknown name, and functions that are
-            not finite there.
+            not elementwise or not finite there.
 
     Example:
         >>> fit = fit_rational(lambda x: 1 / (1 + x**2), degrees=(1, 2))
@@ -69,9 +70,12 @@ def fit_rational(
     if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
         raise ValueError(f"lo must be a number below hi: got {lo} and {hi}")
     x = torch.linspace(lo, hi, POINTS, dtype=torch.float64)
-    y = find_function(function)(x).detach().double()
-    if y.shape != x.shape or not y.isfinite().all():
-        raise ValueError(f"function must be finite and elementwise on [{lo}, {hi}]: got {y}")
+    y = _values(function, x)
+    if not y.isfinite().all():
+        count = int((~y.isfinite()).sum())
+        raise ValueError(
+            f"function must be finite on [{lo}, {hi}]: got {count} values of {POINTS} that are not"
+        )
     powers = x[:, None] ** torch.arange(degrees[0] + 1)
     sizes = x.abs()[:, None] ** torch.arange(1, degrees[1] + 1)
 
@@ -109,7 +113,8 @@ def activation_gain(function: str | Callable[[Tensor], Tensor]) -> float:
         function: a function of a tensor, or a name such as ``"swish"``.
 
     Raises:
-        ValueError: for an unknown name, and a function whose second moment is 0 or not finite.
+        ValueError: for an unknown name, a function that is not elementwise, and one whose second
+            moment is 0 or not finite.
 
     Example:
         >>> round(activation_gain("swish"), 4), round(activation_gain("gelu"), 4)
@@ -117,10 +122,27 @@ def activation_gain(function: str | Callable[[Tensor], Tensor]) -> float:
     """
     z = torch.linspace(-12, 12, 48_001, dtype=torch.float64)  # the kink of ReLU is a point
     density = torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-    moment = float(torch.trapezoid(find_function(function)(z) ** 2 * density, z))
+    moment = float(torch.trapezoid(_values(function, z) ** 2 * density, z))
     if not (math.isfinite(moment) and moment > 0):
         raise ValueError(f"function must have a positive second moment: got {moment}")
     return 1 / moment
+
+
+@torch.no_grad()
+def _values(function: str | Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """At the points x; a module is evaluated in the precision and place of its own tensors."""
+    found = find_function(function, "function")
+    own: Tensor | None = None
+    if isinstance(found, nn.Module):
+        held = (*found.parameters(), *found.buffers())
+        own = next((t for t in held if t.is_floating_point()), None)
+    y: Any = found(x if own is None else x.to(own))
+    if not isinstance(y, Tensor) or y.shape != x.shape:
+        kind = f"shape {list(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
+        raise ValueError(
+            f"function must be elementwise, a tensor of shape {list(x.shape)} from one: got {kind}"
+        )
+    return y.to(x)
 
 
 def require_degrees(degrees: tuple[int, int]) -> None:

@@ -116,7 +116,8 @@ def _run(direction: str, backend: str, x: Tensor, *others: Tensor) -> Any:
         return getattr(module, direction)(x, *others)
     except Exception as error:
         found = getattr(rational_eager, direction)(x, *others)  # raises what is not the compiler's
-        _unusable.add(module)
+        if not rational_compiled.is_full(error):
+            _unusable.add(module)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         warnings.warn(f"group_rational stays eager, compiling failed: {reason}", stacklevel=2)
         return found

@@ -109,7 +109,9 @@ FOREIGN_GELU = (-0.00153969, 0.51692871, 0.44075827, 0.0972553, -0.00884418, -0.
 """Numerator of the released default "gelu", which needs the denominator 1 + |Σ b x^i|."""
 
 
-def find_function(function: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def find_function(
+    function: str | Callable[[Tensor], Tensor], argument: str = "init"
+) -> Callable[[Tensor], Tensor]:
     """A function by its name; one that is given passes through.
 
     Example:
@@ -120,8 +122,8 @@ leaky_relu, or a function: got 'swich'
     """
     if callable(function):
         return function
-    if function not in FUNCTIONS:
+    if not isinstance(function, str) or function not in FUNCTIONS:
         raise ValueError(
-            f"init must be one of {', '.join(FUNCTIONS)}, or a function: got {function!r}"
+            f"{argument} must be one of {', '.join(FUNCTIONS)}, or a function: got {function!r}"
         )
     return FUNCTIONS[function]

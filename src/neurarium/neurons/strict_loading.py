@@ -11,9 +11,36 @@ from typing import Any
 
 from huggingface_hub import PyTorchModelHubMixin
 
+FACTORY = ("device", "dtype")
+"""Arguments that the tensors of a file stand for."""
+
 
 class StrictHubMixin(PyTorchModelHubMixin):
-    """``save_pretrained`` and ``from_pretrained`` that refuse a file with other tensors."""
+    """Saving that refuses arguments which no file can hold, loading that refuses other tensors.
+
+    Raises:
+        TypeError: by ``save_pretrained``, for constructor arguments that are no JSON values.
+    """
+
+    _unsaved: str | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Remember what is wrong with the first argument that ``config.json`` cannot hold."""
+        instance = super().__new__(cls, *args, **kwargs)
+        given = dict(zip(list(cls._hub_mixin_init_parameters)[1:], args, strict=False)) | kwargs
+        for name, value in given.items():
+            if name not in FACTORY and not cls._is_jsonable(value):
+                instance._unsaved = (
+                    f"{name} must be a JSON value to be saved, such as a name: got {value!r}"
+                )
+                break
+        return instance
+
+    def save_pretrained(self, *args: Any, **kwargs: Any) -> str | None:
+        """Write ``config.json`` and ``model.safetensors``, from which the same model is made."""
+        if self._unsaved is not None:
+            raise TypeError(self._unsaved)
+        return super().save_pretrained(*args, **kwargs)
 
     @classmethod
     def _load_as_safetensor(  # type: ignore[override]

@@ -130,6 +130,7 @@ METHODS: dict[str, Build] = {
     "softmax_wide": softmax_wide,
     "g3u": partial(karat, grid_size=3, mode="universal"),
     "g1b": partial(karat, grid_size=1),
+    "g3b_paper": partial(karat, grid_size=3, init="paper"),
     "sigmoid": sigmoid,
     "rational": partial(karat, basis="rational"),
     "mexican_hat": partial(karat, basis="mexican_hat"),

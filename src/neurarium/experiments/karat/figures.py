@@ -16,6 +16,7 @@ COLORS = {
     "g3b": "#d1495b",
     "g3u": "#e58a96",
     "g1b": "#8d1c2c",
+    "g3b_paper": "#c77dff",
     "rational": "#00798c",
     "mexican_hat": "#66a182",
 }
