@@ -1,5 +1,7 @@
 """The experiments with dendrites: smoke runs, equal budgets, what the claims measure."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -37,32 +39,53 @@ def test_smoke(part, tmp_path):
     assert part.tables is None or part.tables(done.records)
 
 
+def counted_passes(monkeypatch):
+    """How often the data were passed over by the network so far."""
+    calls, once = [], methods.one_epoch
+
+    def counted(*arguments):
+        calls.append(0)
+        once(*arguments)
+
+    monkeypatch.setattr(methods, "one_epoch", counted)
+    return calls
+
+
 def test_everyone_gets_the_same_passes_over_the_data(monkeypatch):
     """Epochs of the network, of recording and of candidates; equal parameters where promised."""
     problem = problem_of(digits(), 200, 4, 0)
     budget = methods.Budget(3, 2, candidate_epochs=4, batch_size=64)
     assert budget.total == 3 * 3 + 2 * (1 + 4)
-    calls = {"count": 0}
-    once = methods.one_epoch
-
-    def counted(*arguments):
-        calls["count"] += 1
-        once(*arguments)
-
-    monkeypatch.setattr(methods, "one_epoch", counted)
+    calls, scores = counted_passes(monkeypatch), itertools.count()
+    monkeypatch.setattr(methods, "score_of", lambda part, model: float(next(scores)))
     sizes = {}
-    for name in ("plain", "wide", "correlation"):
-        calls["count"] = 0
+    for name, method in methods.METHODS.items():
+        calls.clear()
         torch.manual_seed(0)
-        model, facts = methods.METHODS[name](problem, budget, 0.003, 0)
+        model, facts = method(problem, budget, 0.003, 0)
         sizes[name] = methods.num_parameters(model)
-        if name == "correlation":
-            assert facts["dendrites"] == 2
-            assert calls["count"] == 3 * 3 + 2  # candidates learn from the record
-        else:
-            assert calls["count"] == budget.total
+        assert facts["passes"] == budget.total
+        learns_from_record = name in ("correlation", "unperforated")
+        assert len(calls) == budget.total - 2 * 4 * learns_from_record
+        assert facts.get("dendrites", 2) == 2
     assert 0.9 * sizes["correlation"] < sizes["wide"] <= sizes["correlation"]
     assert sizes["plain"] < sizes["correlation"] / 2
+    assert sizes["correlation"] == sizes["random"] == sizes["gradient"] == sizes["unperforated"]
+
+
+def test_a_rejected_dendrite_leaves_the_rest_of_the_budget(monkeypatch):
+    """Every objective has spent the same then."""
+    problem = problem_of(digits(), 200, 4, 0)
+    budget = methods.Budget(3, 2, candidate_epochs=4, batch_size=64)
+    calls = counted_passes(monkeypatch)
+    for name in ("correlation", "gradient", "random", "unperforated"):
+        scores = itertools.count(0, -1)
+        monkeypatch.setattr(methods, "score_of", lambda *_, given=scores: float(next(given)))
+        calls.clear()
+        _, facts = methods.METHODS[name](problem, budget, 0.003, 0)
+        assert facts["dendrites"] == 0
+        assert facts["passes"] == 3 + 1 + 4 + 3
+        assert facts["passes"] - len(calls) == (4 if name in ("correlation", "unperforated") else 0)
 
 
 def test_parts_are_disjoint_and_tables_have_their_test_rows():

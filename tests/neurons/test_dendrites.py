@@ -458,9 +458,12 @@ class Pair(nn.Linear):
 def test_other_outputs_need_a_getter():
     with pytest.raises(TypeError, match="Pair must return a tensor: got tuple; give an output_get"):
         Dendritic(Pair(2, 2))(torch.randn(3, 2))
-    layer = Dendritic(Pair(2, 2), output_getter=lambda pair: pair[0])
-    layer.add_dendrite()
-    assert layer(torch.randn(3, 2)).shape == (3, 2)
+    for layer in (
+        Dendritic(Pair(2, 2), output_getter=lambda pair: pair[0]),
+        to_dendritic(nn.Sequential(Pair(2, 2)), types=(Pair,), output_getter=lambda p: p[0])[0],
+    ):
+        layer.add_dendrite()
+        assert layer(torch.randn(3, 2)).shape == (3, 2)
 
 
 def tied():
@@ -469,10 +472,80 @@ def tied():
     return Dendritic(model)
 
 
+def unlike():
+    """A dendrite whose output is known only when it is used."""
+    layer = Dendritic(nn.Linear(6, 3))
+    layer.add_dendrite(nn.Sequential(nn.Linear(6, 1), nn.Flatten()))
+    layer(torch.ones(2, 6))
+
+
+def nested():
+    return nn.Sequential(nn.Sequential(nn.Linear(6, 8), nn.ReLU()), nn.Linear(8, 3))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (tied, ValueError, "module must not tie weights: got 0.weight"),
+        (tied, ValueError, "module must not tie weights: got 0.weight = 1.weight"),
+        (lambda: Dendritic(nn.ReLU()), ValueError, "must have parameters: got ReLU without any"),
+        (
+            lambda: Dendritic(nn.Linear(6, 3)).add_dendrite(nn.Linear(6, 1)),
+            ValueError,
+            "dendrite must have 3 neurons: got 1",
+        ),
+        (
+            lambda: Dendritic(nn.Linear(6, 3)).add_dendrite(3),
+            TypeError,
+            "dendrite must be an nn.Module: got int",
+        ),
+        (
+            lambda: Dendritic(nn.Linear(6, 3)).add_dendrite(between=[]),
+            TypeError,
+            "between must be a tensor: got list",
+        ),
+        (unlike, ValueError, "neuron_dim must have one size: got 3 before and now shape [2, 1]"),
+        (
+            lambda: Dendritic(nn.Bilinear(2, 2, 3))(torch.ones(4, 2), torch.ones(4, 2)),
+            TypeError,
+            "Bilinear must take one tensor to have dendrites: got 2 arguments; wrap a part",
+        ),
+        (
+            lambda: to_dendritic(nested(), names=["0", "0.0"]),
+            ValueError,
+            "names must not be inside one another: got '0.0' inside '0'",
+        ),
+        (
+            lambda: to_dendritic(nested(), names=["", "1"]),
+            ValueError,
+            "names must not be inside one another: got '1' inside ''",
+        ),
+        (
+            lambda: to_dendritic(to_dendritic(nested())),
+            ValueError,
+            "model must have layers to wrap: got Dendritic, ReLU, Sequential",
+        ),
+        (
+            lambda: to_dendritic(to_dendritic(nested()), names=["0.0.module"]),
+            ValueError,
+            "names must be of modules outside of dendritic ones: got '0.0.module'",
+        ),
+        (
+            lambda: to_dendritic(nn.Sequential(nn.TransformerEncoderLayer(8, 2))),
+            ValueError,
+            "layers of TransformerEncoderLayer must stay plain, as it reads their weights itself: "
+            "got 0.linear1; name it or the whole in skip",
+        ),
+        (
+            lambda: to_dendritic(nested(), names="0"),
+            TypeError,
+            "names must be a list of names: got '0'; use ['0']",
+        ),
+        (lambda: to_dendritic(nested(), skip="0"), TypeError, "skip must be a list of names"),
+        (
+            lambda: to_dendritic(nested(), types=nn.Linear),
+            TypeError,
+            "types must be a tuple of types: got Linear alone",
+        ),
         (lambda: Dendritic(nn.Linear(2, 2), neuron_dim=3)(torch.ones(1, 2)), ValueError, "an axis"),
         (
             lambda: Dendritic(nn.Linear(2, 3), neuron_dim=1)(torch.ones(4, 5, 2)),
@@ -531,6 +604,40 @@ def test_wrapping_by_type_and_by_name():
     assert to_dendritic(model, skip=["0"], inplace=True) is model
     assert isinstance(model[3], Dendritic)
     assert model[3].neuron_dim == -1
+    whole = to_dendritic(nested(), types=(nn.Sequential, nn.Linear), skip=["1"])
+    assert isinstance(whole, Dendritic)
+    assert not isinstance(whole.module[1], Dendritic)
+
+
+def test_wrapping_more_of_a_dendritic_model():
+    """What is wrapped already stays; a layer in two places stays one."""
+    shared = nn.Linear(6, 6)
+    model = to_dendritic(nn.Sequential(shared, nn.ReLU(), shared, nn.Linear(6, 3)), skip=["3"])
+    assert model[0] is model[2]
+    model[0].add_dendrite()
+    more = to_dendritic(model)
+    assert more[0] is more[2]
+    assert type(more[0].module) is type(more[0].dendrites[0]) is nn.Linear
+    assert isinstance(more[3], Dendritic)
+    x = torch.randn(4, 6)
+    assert torch.equal(more(x), model(x))
+
+
+def test_transformers_can_be_wrapped_around_their_layers():
+    model = nn.Sequential(
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0), nn.Linear(8, 3)
+    )
+    x = torch.randn(2, 5, 8)
+    out = to_dendritic(model, skip=["0"]).eval()(x)
+    assert torch.equal(out, model.eval()(x))
+
+
+def test_a_state_of_another_size_leaves_the_layer_as_it_was():
+    layer, x = Dendritic(nn.Linear(4, 3)), torch.randn(2, 4)
+    state = grown(nn.Linear(4, 7)).float().state_dict()
+    with pytest.raises(RuntimeError, match=r"top must have shape \[dendrites, 3\]: got \[2, 7\]"):
+        layer.load_state_dict(state)
+    assert (layer.num_neurons, layer.num_dendrites, layer(x).shape) == (3, 0, (2, 3))
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ errors of a layer are recorded once and a candidate's epoch costs one layer, not
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -42,17 +43,23 @@ class Recording:
         self.inputs.append(x)
         self.errors.append(error.detach() * len(error))
 
-    def joined(self, name: str) -> tuple[Tensor, Tensor]:
-        """All inputs and errors; errors in units of their deviation in each layer."""
+    def joined(self, name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """All inputs and errors; errors in units of their deviation in each layer.
+
+        Args:
+            name: of the layer.
+            dtype: of its parameters, which autocast need not keep; ids stay as they are.
+        """
         shapes = sorted({tuple(x.shape[1:]) for x in self.inputs})
         if len(shapes) > 1:
             raise ValueError(
                 f"inputs of {name} must have one shape to be recorded: got {shapes[0]} and "
                 f"{shapes[1]}; pad them"
             )
-        errors = torch.cat(self.errors)
-        scale = errors.std()
-        return torch.cat(self.inputs), errors / scale if scale > 0 else errors
+        x, errors = torch.cat(self.inputs), torch.cat(self.errors).to(dtype)
+        x = x.to(dtype) if x.is_floating_point() else x
+        scale = errors.std() if errors.numel() > 1 else errors.new_zeros(())
+        return x, errors / scale if scale > 0 else errors
 
 
 class CandidatePool:
@@ -154,6 +161,17 @@ def is_rowwise(module: nn.Module) -> bool:
     return bool(kinds) and kinds[0] in MIXING and all(kind in ROWWISE for kind in kinds[1:])
 
 
+def batches_of(x: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Random rows of x in even batches, of two rows at least: batch norms need them.
+
+    Example:
+        >>> [len(rows) for rows in batches_of(torch.zeros(9, 3), batch_size=4)]
+        [3, 3, 3]
+    """
+    count = max(1, min(math.ceil(len(x) / batch_size), len(x) // 2))
+    return torch.randperm(len(x), device=x.device).tensor_split(count)
+
+
 def train_pool(
     pool: CandidatePool,
     x: Tensor,
@@ -173,7 +191,7 @@ def train_pool(
     """
     best, since = pool.measure(x, errors), 0
     for epoch in range(num_epochs):
-        for batch in torch.randperm(len(x), device=x.device).split(batch_size):
+        for batch in batches_of(x, batch_size):
             pool.learn(x[batch], errors[batch])
         now = pool.measure(x, errors)
         since = 0 if bool((now > (1 + IMPROVEMENT) * best).any()) else since + 1

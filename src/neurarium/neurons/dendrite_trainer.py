@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import torch
@@ -23,12 +23,13 @@ from neurarium.neurons.dendrite_candidates import (
     IMPROVEMENT,
     CandidatePool,
     Recording,
+    batches_of,
     train_pool,
 )
 from neurarium.neurons.dendrites import dendrite_parameters, dendritic_layers, neuron_parameters
 
 OBJECTIVES = ("correlation", "gradient", "random")
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+OptimizerFactory = Callable[[list[nn.Parameter]], Optimizer]
 Train = Callable[[nn.Module, Optimizer], Any]
 State = dict[str, Tensor]
 Phase = tuple[int, int, float, bool]
@@ -58,7 +59,7 @@ class DendriteReport:
         num_dendrites: in the returned network.
         num_epochs: of neurons.
         candidate_epochs: of dendrites, over all layers.
-        skipped: layers that received no gradient.
+        skipped: layers that received no gradient in training mode.
     """
 
     scores: tuple[float, ...]
@@ -107,7 +108,8 @@ class DendriteTrainer:
 
     Args:
         model: with :class:`Dendritic` layers, from :func:`to_dendritic`.
-        optimizer_factory: ``factory(parameters) -> Optimizer``; called anew in every phase.
+        optimizer_factory: ``factory(parameters) -> Optimizer``; called anew in every phase with a
+            list that holds the weights of the newest dendrites too.
         patience: epochs without a better score after which neurons have stalled.
         max_dendrites: of each neuron.
         max_tries: dendrites in a row that may fail to improve the score.
@@ -118,13 +120,14 @@ class DendriteTrainer:
         candidate_lr: of Adam on candidates, divided by the root of a neuron's number of inputs.
         candidate_epochs: over the record, at most.
         candidate_patience: epochs without a better covariance.
-        candidate_batch: samples in a step of the candidates.
+        candidate_batch: samples in a step of the candidates, at most; batches are even, and no
+            batch has a single sample.
         cache: False records anew for every epoch of the candidates: slower by the cost of the whole
             network, but right for augmented data. A record holds what every layer sees in one of
             your epochs, in memory.
 
     Raises:
-        TypeError: a count that is no whole number.
+        TypeError: a count that is no whole number, or an optimizer in place of its factory.
         ValueError: no dendritic layer, an unknown objective, or numbers out of range.
 
     Example:
@@ -174,6 +177,11 @@ class DendriteTrainer:
                 require_count(name, count)
         if objective not in OBJECTIVES:
             raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}: got {objective!r}")
+        if not callable(optimizer_factory):
+            raise TypeError(
+                "optimizer_factory must be callable: got "
+                f"{type(optimizer_factory).__name__}; use lambda parameters: Adam(parameters)"
+            )
         if not candidate_lr > 0:
             raise ValueError(f"candidate_lr must be positive: got {candidate_lr}")
         self.layers = dendritic_layers(model)
@@ -210,7 +218,9 @@ class DendriteTrainer:
             The model with the best validated weights, and what happened.
 
         Raises:
-            RuntimeError: ``train`` does not step the optimizer that it is given.
+            RuntimeError: ``train`` does not step the optimizer that it is given, or the factory's
+                optimizer lacks parameters, such as one built before dendrites were added.
+            TypeError: a factory that returns no optimizer, or a score that is no number.
             ValueError: a score that is not finite.
         """
         now = self._progress
@@ -255,16 +265,23 @@ class DendriteTrainer:
 
         Args:
             state: of a trainer of the same model.
+
+        Raises:
+            ValueError: something else.
         """
+        known = [field.name for field in fields(_Progress)]
+        if not isinstance(state, dict) or (state and set(state) != set(known)):
+            found = ", ".join(map(str, state)) if isinstance(state, dict) else type(state).__name__
+            raise ValueError(f"state must have keys {', '.join(known)}: got {found}")
+        progress = _Progress(**state) if state else None
+        if progress is not None:
+            self.model.load_state_dict(progress.state)
         self.set_phase("neuron")
-        self._undo = None
-        self._progress = _Progress(**state) if state else None
-        if self._progress is None:
+        self._undo, self._progress = None, progress
+        if progress is None:
             return
         self._trained = True
-        self.num_candidate_epochs = self._progress.candidate_epochs
-        self.skipped = self._progress.skipped
-        self.model.load_state_dict(self._progress.state)
+        self.num_candidate_epochs, self.skipped = progress.candidate_epochs, progress.skipped
         for parameter in dendrite_parameters(self.model):
             parameter.requires_grad_(self.objective == "gradient")
 
@@ -286,7 +303,7 @@ class DendriteTrainer:
         Returns:
             The best score and its state.
         """
-        optimizer = self.optimizer_factory(neuron_parameters(self.model))
+        optimizer = self._optimizer()
         steps = 0
 
         def count(*_: Any) -> None:
@@ -360,7 +377,7 @@ class DendriteTrainer:
         for name, pool in self._pools.items():
             x, errors = self._records[name]
             before = pool.best.clone()
-            for rows in torch.randperm(len(x), device=x.device).split(self.candidate_batch):
+            for rows in batches_of(x, self.candidate_batch):
                 pool.learn(x[rows], errors[rows])
             now = pool.measure(x, errors)
             improved |= bool((now > (1 + IMPROVEMENT) * before).any())
@@ -438,18 +455,43 @@ class DendriteTrainer:
         silent = tuple(name for name, record in recordings.items() if not record.errors)
         if new := [name for name in silent if name not in self.skipped]:
             warnings.warn(
-                f"{', '.join(new)} received no gradient and will have no dendrites",
+                f"{', '.join(new)} received no gradient in training mode and will have no "
+                "dendrites: not part of the loss, or in evaluation mode while it is trained",
                 UserWarning,
                 stacklevel=2,
             )
         self.skipped = silent
-        return {name: r.joined(name) for name, r in recordings.items() if r.errors}
+        return {
+            name: record.joined(name, next(self.layers[name].module.parameters()).dtype)
+            for name, record in recordings.items()
+            if record.errors
+        }
+
+    def _optimizer(self) -> Optimizer:
+        """The factory's, which must have all parameters that the loss trains."""
+        optimizer = self.optimizer_factory(list(neuron_parameters(self.model)))
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(
+                f"optimizer_factory must return an Optimizer: got {type(optimizer).__name__}"
+            )
+        given = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        wanted = self.model.named_parameters()
+        if missing := [name for name, p in wanted if p.requires_grad and id(p) not in given]:
+            raise RuntimeError(
+                "optimizer_factory must use all parameters that it is given, which change as "
+                f"dendrites are added: got an optimizer without {', '.join(missing)}"
+            )
+        return optimizer
 
     def _score(self, validate: Callable[[nn.Module], float]) -> float:
         was = self.model.training
         with torch.no_grad():
-            score = float(validate(self.model.eval()))
+            given = validate(self.model.eval())
         self.model.train(was)
+        try:
+            score = float(given)
+        except (TypeError, ValueError, RuntimeError):
+            raise TypeError(f"validate must return a number: got {type(given).__name__}") from None
         if not math.isfinite(score):
             raise ValueError(f"validate must return a finite score: got {score}")
         return score

@@ -23,6 +23,13 @@ from neurarium.memory.activation import Activation, resolve_activation
 from neurarium.memory.arguments import require_tensor
 
 DENDRITIC: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d)
+SAME_SHAPE: tuple[type[nn.Module], ...] = (
+    nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.Identity, nn.Dropout, nn.ReLU, nn.LeakyReLU, nn.ELU,
+    nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid,
+)  # fmt: skip
+"""What leaves the neurons to the module before it."""
+READS_WEIGHTS = (nn.TransformerEncoderLayer, nn.MultiheadAttention)
+"""Modules that do not call their layers in every mode."""
 Observer = Callable[[Tensor, Tensor], None]
 
 
@@ -38,10 +45,10 @@ class Dendritic(nn.Module):
     Wrap all that stands between two non-linearities as one, such as a convolution with its batch
     norm. A new dendrite has weight a = 0, so that it changes nothing until the neurons learn to use
     it. Dendrites are frozen and always in evaluation mode; a state with dendrites loads into a
-    module without.
+    module without. Inputs are recorded while the module is in training mode.
 
     Args:
-        module: takes one tensor and gives one.
+        module: takes one tensor, and no further arguments, and gives one.
         neuron_dim: the axis of the output that counts neurons: 1 for channels, −1 for a linear
             layer.
         activation: σ, a name in ``torch`` or ``torch.nn.functional``, or a callable.
@@ -52,8 +59,9 @@ class Dendritic(nn.Module):
         - x and output: as the module's
 
     Raises:
-        TypeError: for something that is no module, and outputs that are no tensors.
-        ValueError: for an axis that the output lacks or whose size varies, and tied weights.
+        TypeError: for something that is no module, further inputs, and outputs that are no tensors.
+        ValueError: for an axis that the output lacks or whose size varies, tied weights, and a
+            module without parameters.
 
     Example:
         >>> layer = Dendritic(nn.Linear(3, 2), neuron_dim=-1)
@@ -80,9 +88,7 @@ class Dendritic(nn.Module):
             raise TypeError(f"neuron_dim must be a whole number: got {neuron_dim!r}")
         if resolve_activation(activation) is None:
             raise ValueError("activation must be a name or a callable: got None")
-        names = dict(module.named_parameters(remove_duplicate=False))
-        if len({id(p) for p in names.values()}) < len(names):
-            raise ValueError(f"module must not tie weights: got {', '.join(names)}")
+        _require_own_parameters(module)
         self.module = module
         self.neuron_dim, self.activation = neuron_dim, activation
         self.perforate, self.output_getter = perforate, output_getter
@@ -120,14 +126,24 @@ class Dendritic(nn.Module):
             dendrite: D; None: one with random weights.
             between: v (dendrites so far, neurons); None: zeros.
             frozen: False: D and v have gradients, for ordinary training.
+
+        Raises:
+            RuntimeError: before the number of neurons is known.
+            TypeError: a dendrite that is no module, or weights that are no tensor.
+            ValueError: another number of neurons than the module's.
         """
         if self.num_neurons is None:
             raise RuntimeError("the number of neurons must be known: call forward once before")
         dendrite = self.new_dendrite() if dendrite is None else dendrite
+        if not isinstance(dendrite, nn.Module):
+            raise TypeError(f"dendrite must be an nn.Module: got {type(dendrite).__name__}")
+        if (found := _neurons(dendrite)) not in (None, self.num_neurons):
+            raise ValueError(f"dendrite must have {self.num_neurons} neurons: got {found}")
         like = next(self.module.parameters())
         count = self.num_dendrites
         if between is None:
             between = like.new_zeros(count, self.num_neurons)
+        require_tensor("between", between)
         if between.shape != (count, self.num_neurons):
             raise ValueError(
                 f"between must have shape {[count, self.num_neurons]}: got {list(between.shape)}"
@@ -160,6 +176,7 @@ class Dendritic(nn.Module):
     ) -> Tensor:
         """s of one dendrite, given those before it."""
         total = self._selected(dendrite(x))
+        self._check(total)
         for weight, output in zip(weights, earlier, strict=True):
             total = total + self.along_neurons(weight, total) * output
         sigma = resolve_activation(self.activation)
@@ -167,10 +184,10 @@ class Dendritic(nn.Module):
         return sigma(total)
 
     def along_neurons(self, weight: Tensor, output: Tensor) -> Tensor:
-        """One number a neuron, shaped to be multiplied with an output."""
+        """One number a neuron, shaped to be multiplied with an output, and of its type."""
         shape = [1] * output.ndim
         shape[self.neuron_dim] = -1
-        return weight.view(shape)
+        return weight.view(shape).to(output.dtype)
 
     def observe(self, observer: Observer | None) -> None:
         """Have ``observer(x, error)`` called in every backward pass in training mode; None ends it.
@@ -198,8 +215,15 @@ class Dendritic(nn.Module):
         """Settings."""
         return f"neuron_dim={self.neuron_dim}, num_dendrites={self.num_dendrites}"
 
-    def forward(self, x: Float[Tensor, "*inputs"]) -> Float[Tensor, "*outputs"]:
-        """The module's output plus what its dendrites add."""
+    def forward(
+        self, x: Float[Tensor, "*inputs"], *others: Any, **named: Any
+    ) -> Float[Tensor, "*outputs"]:
+        """The module's output plus what its dendrites add; more than one input is refused."""
+        if others or named:
+            raise TypeError(
+                f"{type(self.module).__name__} must take one tensor to have dendrites: got "
+                f"{1 + len(others) + len(named)} arguments; wrap a part of it that takes one"
+            )
         require_tensor("x", x)
         out = self._selected(self.module(x))
         self._check(out)
@@ -242,9 +266,16 @@ class Dendritic(nn.Module):
     ) -> None:
         """Grow or shrink to the dendrites of the state before it is copied."""
         top = state_dict.get(f"{prefix}top")
-        count = 0 if top is None else len(top)
         if top is not None:
+            if top.ndim != 2 or self.num_neurons not in (None, top.shape[1]):
+                messages: list[str] = arguments[-1]
+                messages.append(
+                    f"{prefix}top must have shape [dendrites, {self.num_neurons or 'neurons'}]: "
+                    f"got {list(top.shape)}"
+                )
+                return
             self.num_neurons = top.shape[1]
+        count = 0 if top is None else len(top)
         self.keep_dendrites(min(count, self.num_dendrites))
         while self.num_dendrites < count:
             self.add_dendrite()
@@ -260,6 +291,7 @@ def to_dendritic(
     neuron_dim: int | None = None,
     activation: Activation = "sigmoid",
     perforate: bool = True,
+    output_getter: Callable[[Any], Tensor] | None = None,
     inplace: bool = False,
 ) -> nn.Module:
     """Wrap layers of a model, by type or by name, so that they can have dendrites.
@@ -268,46 +300,46 @@ def to_dendritic(
     it did. Build the optimizer afterwards: names of parameters change.
 
     Args:
-        model: any module.
-        types: which layers are wrapped; subclasses are left alone.
+        model: any module; what is dendritic already stays as it is.
+        types: which layers are wrapped; subclasses, and layers inside a wrapped one, are left
+            alone.
         names: which modules are wrapped instead, such as a sequence of a convolution and its norm.
         skip: names of modules in which nothing is wrapped.
-        neuron_dim: of all; None: −1 for ``nn.Linear``, else 1.
+        neuron_dim: of all; None: −1 for ``nn.Linear``, also as the last of a sequence but for
+            norms over features, activations and dropout; else 1.
         activation: of the dendrites.
         perforate: as in :class:`Dendritic`.
+        output_getter: picks the tensor where a wrapped module gives something else.
         inplace: change ``model`` itself. A model that is a single layer is never changed itself.
 
     Raises:
-        ValueError: nothing to wrap, or names of no module.
+        TypeError: a bare name or type where several are expected.
+        ValueError: nothing to wrap; names of no module, or inside one another or a dendritic layer;
+            layers of ``nn.TransformerEncoderLayer``, whose fast path in evaluation mode reads their
+            weights, or of ``nn.MultiheadAttention``.
 
     Example:
         >>> model = to_dendritic(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))
         >>> [type(layer).__name__ for layer in model]
         ['Dendritic', 'ReLU', 'Dendritic']
     """
-    known = {name for name, _ in model.named_modules()}
-    if unknown := sorted((set(names or ()) | set(skip)) - known):
-        raise ValueError(f"names must be those of modules: got {', '.join(unknown)}")
+    _require_collections(types, names, skip)
+    _require_names(model, names, skip)
     model = model if inplace else copy.deepcopy(model)
     wrapped: dict[int, Dendritic] = {}
-    for name, module in list(model.named_modules(remove_duplicate=False)):
-        wanted = type(module) in types if names is None else name in names
-        if not wanted or any(name == part or name.startswith(f"{part}.") for part in skip):
-            continue
+    for name, module in _wanted(model, types, names, skip):
         if id(module) not in wrapped:
-            dim = neuron_dim
-            if dim is None:
-                dim = -1 if isinstance(module, nn.Linear) else 1
             wrapped[id(module)] = Dendritic(
-                module, neuron_dim=dim, activation=activation, perforate=perforate
+                module,
+                neuron_dim=_neuron_dim(module) if neuron_dim is None else neuron_dim,
+                activation=activation,
+                perforate=perforate,
+                output_getter=output_getter,
             )
         if not name:
             return wrapped[id(module)]
         owner, _, leaf = name.rpartition(".")
         setattr(model.get_submodule(owner), leaf, wrapped[id(module)])
-    if not wrapped:
-        kinds = sorted({type(module).__name__ for module in model.modules()})
-        raise ValueError(f"model must have layers to wrap: got {', '.join(kinds)}")
     return model
 
 
@@ -355,12 +387,104 @@ def neuron_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
     return (parameter for parameter in model.parameters() if parameter.requires_grad)
 
 
+def _wanted(
+    model: nn.Module,
+    types: Collection[type[nn.Module]],
+    names: Collection[str] | None,
+    skip: Collection[str],
+) -> list[tuple[str, nn.Module]]:
+    """Names and modules to wrap, none inside another or inside a dendritic one."""
+    found: list[tuple[str, nn.Module]] = []
+    closed = [*skip, *_dendritic_names(model)]
+    for name, module in model.named_modules(remove_duplicate=False):
+        wanted = type(module) in types if names is None else name in names
+        if wanted and not any(_inside(name, part) for part in closed):
+            found.append((name, module))
+            closed.append(name)
+    if not found:
+        kinds = {type(m).__name__ for name, m in model.named_modules()
+                 if not any(_inside(name, part) for part in closed)
+                 or isinstance(m, Dendritic)}  # fmt: skip
+        raise ValueError(
+            f"model must have layers to wrap: got {', '.join(sorted(kinds)) or 'none'}"
+        )
+    for name, _ in found:
+        owner = model.get_submodule(name.rpartition(".")[0])
+        if name and isinstance(owner, READS_WEIGHTS):
+            raise ValueError(
+                f"layers of {type(owner).__name__} must stay plain, as it reads their weights "
+                f"itself: got {name}; name it or the whole in skip"
+            )
+    return found
+
+
+def _require_collections(types: Any, names: Any, skip: Any) -> None:
+    if isinstance(types, type):
+        raise TypeError(f"types must be a tuple of types: got {types.__name__} alone")
+    for name, value in (("names", names), ("skip", skip)):
+        if isinstance(value, str):
+            raise TypeError(f"{name} must be a list of names: got {value!r}; use [{value!r}]")
+
+
+def _require_names(model: nn.Module, names: Collection[str] | None, skip: Collection[str]) -> None:
+    """Names must exist, and none may be inside another or inside a dendritic layer."""
+    known = {name for name, _ in model.named_modules(remove_duplicate=False)}
+    if unknown := sorted((set(names or ()) | set(skip)) - known):
+        raise ValueError(f"names must be those of modules: got {', '.join(unknown)}")
+    closed = _dendritic_names(model)
+    for name in sorted(names or ()):
+        for part in closed:
+            if _inside(name, part):
+                raise ValueError(
+                    f"names must be of modules outside of dendritic ones: got {name!r}"
+                )
+        for part in names or ():
+            if name != part and _inside(name, part):
+                raise ValueError(
+                    f"names must not be inside one another: got {name!r} inside {part!r}"
+                )
+
+
+def _dendritic_names(model: nn.Module) -> list[str]:
+    """All names of dendritic layers, several where one is used in several places."""
+    modules = model.named_modules(remove_duplicate=False)
+    return [name for name, module in modules if isinstance(module, Dendritic)]
+
+
+def _inside(name: str, part: str) -> bool:
+    """Whether a module is another one or inside it; the model itself has an empty name."""
+    return not part or name == part or name.startswith(f"{part}.")
+
+
+def _require_own_parameters(module: nn.Module) -> None:
+    names: dict[int, list[str]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    if not names:
+        raise ValueError(f"module must have parameters: got {type(module).__name__} without any")
+    if tied := [" = ".join(same) for same in names.values() if len(same) > 1]:
+        raise ValueError(f"module must not tie weights: got {', '.join(tied)}")
+
+
+def _last(module: nn.Module) -> nn.Module | None:
+    """The part of nested sequences whose output decides on the neurons."""
+    if isinstance(module, SAME_SHAPE):
+        return None
+    if not isinstance(module, nn.Sequential):
+        return module
+    return next((found for part in reversed(module) if (found := _last(part)) is not None), None)
+
+
+def _neuron_dim(module: nn.Module) -> int:
+    """The axis of neurons: the last one after ``nn.Linear``, else that of channels."""
+    return -1 if isinstance(_last(module), nn.Linear) else 1
+
+
 def _neurons(module: nn.Module) -> int | None:
     """How many neurons a module has, where it says so."""
-    if isinstance(module, nn.Sequential) and len(module):
-        return _neurons(module[-1])
+    last = _last(module)
     for name in ("out_features", "out_channels", "num_features"):
-        if isinstance(found := getattr(module, name, None), int):
+        if isinstance(found := getattr(last, name, None), int):
             return found
     return None
 

@@ -6,10 +6,17 @@ dendrite in every neuron, learns again, and so on; validation rows choose the we
 cycle and whether a dendrite stays; test rows are looked at once. All arms get the same total of
 passes over the data, an epoch of the candidates counted like one of the network: the plain network
 with as many restarts of its optimizer, a wider one with as many parameters as all dendrites take,
-dendrites trained by the loss itself, random ones, and dendrites through which errors flow. Every
-arm takes the best of the same learning rates by its validation score.
+dendrites trained by the loss itself, random ones, and dendrites through which errors flow. Where no
+candidate is trained, neurons get its epochs. Every arm takes the best of the same learning rates by
+its validation score.
 
-``compression``: the same with 1, 1/2, 1/4 and 1/8 of the hidden neurons.
+What is not equal: a rejected dendrite ends an arm, which leaves the rest of its budget unused
+(``passes`` records what was spent); seconds, which are recorded, as a pass of candidates costs
+other than one of the network. What is less than it could be: there is no convolutional network
+and no graph, and the hidden layer has 16 neurons outside of ``paper``.
+
+``compression``: the same with 1, 1/2, 1/4 and 1/8 of the hidden neurons, and as many dendrites as
+validation keeps, at most two (three in ``paper``), not each number of them.
 
 **Your method**: ``fn(problem, budget, lr, seed) -> (module, facts)`` as in
 :mod:`~neurarium.experiments.perforated_backprop.methods`. **Your data**: a

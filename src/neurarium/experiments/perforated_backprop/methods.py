@@ -1,5 +1,6 @@
 """The networks compared, all with the same number of passes over the data.
 
+The number is what they may spend: a network whose dendrite is rejected stops, and leaves the rest.
 A method is ``fn(problem, budget, lr, seed) -> (module, facts)``; facts are numbers to record.
 """
 
@@ -18,6 +19,7 @@ from neurarium.baselines import MLP
 from neurarium.cost import count_parameters
 from neurarium.evaluation.budget import match_width
 from neurarium.neurons import DendriteTrainer, to_dendritic
+from neurarium.neurons.dendrite_trainer import Train
 
 from .problem import Part, Problem
 
@@ -69,7 +71,7 @@ def plain(
                 best = score
                 state = {name: value.clone() for name, value in model.state_dict().items()}
         model.load_state_dict(state)  # as the dendrites' cycle does
-    return model, {"epochs": float(budget.total)}
+    return model, {"epochs": float(budget.total), "passes": float(budget.total)}
 
 
 def wide(problem: Problem, budget: Budget, lr: float, seed: int) -> tuple[nn.Module, Facts]:
@@ -84,6 +86,17 @@ def wide(problem: Problem, budget: Budget, lr: float, seed: int) -> tuple[nn.Mod
     return plain(problem, budget, lr, seed, hidden_features=width)
 
 
+class Cycles(DendriteTrainer):
+    """Cycles of one length: where no candidate is trained, neurons get its epochs too."""
+
+    def grow(self, train: Train) -> bool:
+        """As it was; the neurons' phase that follows may be longer."""
+        if self.objective != "correlation" and not self.num_dendrites:
+            assert self.max_epochs is not None
+            self.max_epochs += self.candidate_epochs
+        return super().grow(train)
+
+
 def dendrites(
     problem: Problem,
     budget: Budget,
@@ -93,24 +106,35 @@ def dendrites(
     objective: Any = "correlation",
     perforate: bool = True,
 ) -> tuple[nn.Module, Facts]:
-    """Grown by one of the objectives; it ends where a dendrite does not pay."""
+    """Grown by one of the objectives; it ends where a dendrite does not pay.
+
+    The first phase is the same for all objectives; no phase ends before its epochs are spent.
+    """
     model = to_dendritic(new_mlp(problem), perforate=perforate)
-    trainer = DendriteTrainer(
+    trainer = Cycles(
         model,
         lambda parameters: torch.optim.Adam(parameters, lr),
-        patience=budget.num_epochs,
+        patience=budget.total,
         max_epochs=budget.num_epochs,
         max_dendrites=budget.num_dendrites,
         max_tries=1,
         objective=objective,
         candidate_epochs=budget.candidate_epochs,
+        candidate_patience=budget.candidate_epochs,
         candidate_batch=budget.batch_size,
     )
     model, report = trainer.fit(
         partial(one_epoch, problem.train, budget.batch_size), partial(score_of, problem.validation)
     )
-    facts = {"epochs": float(report.num_epochs), "dendrites": float(report.num_dendrites)}
-    return model, facts | {"first": report.phases[0][2], "last": report.best_score}
+    recorded = len(report.phases) - 1
+    passes = report.num_epochs + recorded + report.candidate_epochs / len(trainer.layers)
+    return model, {
+        "epochs": float(report.num_epochs),
+        "passes": float(passes),
+        "dendrites": float(report.num_dendrites),
+        "first": report.phases[0][2],
+        "last": report.best_score,
+    }
 
 
 METHODS: dict[str, Callable[..., tuple[nn.Module, Facts]]] = {
