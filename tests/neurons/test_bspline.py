@@ -163,6 +163,32 @@ def test_activation_starts_at_its_base_and_is_learned_per_feature():
     assert sum(p.numel() for p in activation.parameters()) == 3 * 8
 
 
+def test_a_grid_far_from_zero_loses_no_digits():
+    basis = BSpline(1, grid_range=(1000, 1001))
+    x = 1000 + torch.rand(1000, 1)
+    assert basis.uniform
+    assert (basis(x).sum(-1) - 1).abs().max() < 2e-6
+    values, _ = basis.linearize(x.mT)
+    filled = torch.empty_like(values)
+    basis.fill(x.mT, filled)
+    for found in (values, filled):
+        assert (found.sum(0) - 1).abs().max() < 2e-6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda knots: knots.flip(1), "knots must not decrease: got some that do"),
+        (lambda knots: knots * math.nan, "knots must be finite: got NaN or infinity"),
+        (lambda knots: knots / 0, "knots must be finite: got NaN or infinity"),
+    ],
+)
+def test_knots_must_be_in_order(change, message):
+    basis = BSpline(2)
+    with pytest.raises(ValueError, match=message):
+        basis.set_knots(change(basis.knots))
+
+
 def test_float32_is_as_accurate_as_it_can_be():
     basis = BSpline(1, grid_size=20)
     x = torch.rand(1000, 1) * 2 - 1

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.func import functional_call, jacfwd, jacrev, vmap
 from torch.testing import assert_close
 
 from neurarium.neurons import BASES, KANLinear
 from neurarium.neurons import contraction as contraction_module
 from neurarium.neurons.contraction import contract, evaluate
+from neurarium.neurons.tracing import is_traced
 
 EACH = pytest.mark.parametrize("name", BASES)
 
@@ -60,6 +61,22 @@ def test_functional_transforms_see_the_same_function(name):
     exact = torch.autograd.functional.jacobian(lambda x: layer(x).sum(0), x).movedim(1, 0)
     assert_close(vmap(jacrev(layer))(x), exact)
     assert_close(vmap(jacfwd(layer))(x), exact)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.torch.jit.script. is deprecated:DeprecationWarning"
+)  # torch's own
+@EACH
+def test_dual_numbers_see_the_same_function(name):
+    layer, x = made(name), inputs()
+    tangent = torch.randn(4, 3, dtype=torch.float64)
+    _, wanted = torch.autograd.functional.jvp(layer, x, tangent)
+    with forward_ad.dual_level():
+        found = forward_ad.unpack_dual(layer(forward_ad.make_dual(x, tangent))).tangent
+        points = forward_ad.make_dual(x.mT.contiguous(), tangent.mT.contiguous())
+        assert forward_ad.unpack_dual(evaluate(points, layer.basis)).tangent is not None
+    assert_close(found, wanted)
+    assert not is_traced()
 
 
 @EACH

@@ -1,5 +1,6 @@
 """``KANLinear`` and ``KAN``: the published sums, grids that move, costs, errors."""
 
+import copy
 import itertools
 import math
 
@@ -9,7 +10,18 @@ from torch.testing import assert_close
 
 from neurarium.cost import count_macs, count_parameters
 from neurarium.evaluation import match_width
-from neurarium.neurons import KAN, KAN_LAYERS, KANLinear, LinearSpline
+from neurarium.neurons import (
+    KAN,
+    KAN_LAYERS,
+    KANLinear,
+    LinearSpline,
+    draw_edges,
+    edge_scores,
+    grids,
+    kan_linear,
+    prune_kan,
+)
+from neurarium.neurons import bspline_kernel as kernel
 from neurarium.neurons.flop_formulas import kan_flops, linear_flops, spline_mlp_flops
 from reference.kan import (
     efficient_arguments,
@@ -48,6 +60,23 @@ def test_start_is_that_of_efficient_kan():
         assert_close(weight.abs().max().item(), bound, rtol=0.01, atol=0)
 
 
+def test_start_of_pykan():
+    """Five times as much noise, base weights U(−1, 1)/√in and scales 1/√in."""
+    torch.manual_seed(0)
+    layer = KANLinear(400, 50, init="pykan", scale_base=2.0)
+    t = torch.linspace(-1, 1, 6)
+    heights = torch.einsum(
+        "tk,oki->oit", layer.basis(t[:, None].expand(-1, 400))[:, 0], layer.coefficients
+    )
+    assert heights.abs().max() <= 0.25 / 5 + 1e-5
+    assert_close(heights.std().item(), 0.5 / 5 / math.sqrt(12), rtol=0.02, atol=0)
+    assert_close(layer.base_weight.abs().max().item(), 2 / 20, rtol=0.01, atol=0)
+    assert_close(layer.base_weight.std().item(), 2 / 20 / math.sqrt(3), rtol=0.02, atol=0)
+    assert (layer.spline_scale == 1 / 20).all()
+    assert KANLinear(3, 2).scale_noise == 0.1
+    assert KANLinear(3, 2, init="pykan", scale_noise=0.2).scale_noise == 0.2
+
+
 @pytest.mark.parametrize("factor", [2, 3, 5])
 def test_extension_to_a_multiple_keeps_the_function_everywhere(factor):
     model = KAN([3, 4, 2], grid_size=4, dtype=torch.float64)
@@ -76,6 +105,64 @@ def test_extension_of_an_uneven_grid_splits_its_intervals():
     assert not layer.basis.uniform
     assert_close(layer.basis.knots[:, 3:-3:2], old[:, 3:-3])
     assert_close(layer(x), before, rtol=0, atol=1e-8)
+
+
+def test_what_an_extension_changes_is_what_the_samples_see():
+    """Beyond the grid splines fade over shorter intervals; within it nothing changes."""
+    torch.manual_seed(0)
+    layer = KANLinear(2, 3, dtype=torch.float64)
+    torch.nn.init.normal_(layer.coefficients)
+    x = torch.randn(300, 2, dtype=torch.float64)
+    inside = ((x >= -1) & (x <= 1)).all(1)
+    before = layer(x).detach()
+    change = layer.extend_grid(10, x)
+    moved = (layer(x).detach() - before).abs()
+    assert change == float(moved.max())
+    assert change > 0.01
+    assert moved[inside].max() < 1e-10
+
+
+def test_chunks_of_samples_change_nothing(monkeypatch):
+    torch.manual_seed(0)
+    x = torch.randn(500, 3, dtype=torch.float64)
+    x[:, 2] = (x[:, 2] > 1).double()  # quantiles coincide
+    first = KANLinear(3, 2, dtype=torch.float64)
+    layers = [first, copy.deepcopy(first)]
+    gradients = []
+    for layer, chunk in zip(layers, (1 << 21, 1), strict=True):
+        monkeypatch.setattr(grids, "CHUNK", chunk)
+        monkeypatch.setattr(kan_linear, "CHUNK", chunk * 100)
+        layer.update_grid(x)
+        layer.extend_grid(9, x)
+        penalty = layer.regularization(x)
+        gradients.append(torch.autograd.grad(penalty, list(layer.parameters())))
+        layer.penalty = penalty.detach()
+    assert_close(layers[1](x), layers[0](x), rtol=0, atol=1e-10)
+    assert_close(layers[1].coefficients, layers[0].coefficients, rtol=0, atol=1e-7)
+    assert_close(layers[1].penalty, layers[0].penalty)
+    assert_close(gradients[1], gradients[0], rtol=0, atol=1e-7)
+
+
+def test_samples_are_never_held_with_all_functions(monkeypatch):
+    """Neither a change of the grid nor the penalty sees more rows at once than fit."""
+    monkeypatch.setattr(grids, "CHUNK", 1 << 12)
+    monkeypatch.setattr(kan_linear, "CHUNK", 1 << 12)
+    layer, seen = KANLinear(8, 8), []
+    recursion, values = kernel.recursive_bspline, layer.edge_values
+
+    def watched(x, knots):
+        if x.dtype == torch.float64:  # of the least squares
+            seen.append(x.shape[1])
+        return recursion(x, knots)
+
+    monkeypatch.setattr(kernel, "recursive_bspline", watched)
+    monkeypatch.setattr(layer, "edge_values", lambda x: seen.append(len(x)) or values(x))
+    x = torch.randn(2000, 8)
+    layer.update_grid(x)
+    layer.extend_grid(10, x)
+    layer.regularization(x).backward()
+    assert len(seen) > 90
+    assert max(seen) <= 100
 
 
 def test_extension_to_no_multiple_comes_near():
@@ -246,6 +333,29 @@ def test_norms_hold_inputs_in_the_grid(norm):
     assert layer.update_grid(x) < 0.1
 
 
+def test_looking_at_samples_moves_no_running_statistics():
+    model = KAN([4, 3, 2], norm="batch", grid_range=(-4, 4))
+    x = 100 + 50 * torch.randn(200, 4)
+    before = copy.deepcopy(model.state_dict())
+    layer = model.layers[0]
+    assert layer.share_outside(x) < 0.01
+    for look in (layer.rows, layer.regularization, model.regularization):
+        look(x)
+    edge_scores(model, x)
+    prune_kan(model, x)
+    draw_edges(model, x)
+    layer.update_grid(x)
+    model.update_grid(x)
+    model.extend_grid(8, x)
+    for name, value in model.state_dict().items():
+        if "running" in name or "num_batches" in name:
+            assert torch.equal(value, before[name]), name
+    assert all(part.training for part in model.modules())
+    model(x)
+    assert layer.norm.num_batches_tracked == 1
+    assert layer.norm.running_mean.min() > 5
+
+
 def test_autocast_keeps_splines_exact():
     layer = KANLinear(3, 4)
     x = torch.rand(5, 3)
@@ -274,6 +384,21 @@ def test_empty_and_single_inputs():
             ValueError,
             "x must be finite: got NaN or infinity",
         ),
+        (
+            lambda m: m.update_grid(torch.rand(9, 3), margin=-1.0),
+            ValueError,
+            "margin must be finite and at least 0: got -1.0",
+        ),
+        (
+            lambda m: m.update_grid(torch.rand(9, 3), margin=math.nan),
+            ValueError,
+            "margin must be finite and at least 0: got nan",
+        ),
+        (
+            lambda m: m.update_grid(torch.rand(9, 3), uniform_share=1.5),
+            ValueError,
+            r"uniform_share must lie in \[0, 1\]: got 1.5",
+        ),
         (lambda m: m.extend_grid(5), ValueError, "grid_size must exceed 5: got 5"),
         (lambda m: m.extend_grid(7.5), TypeError, "grid_size must be a whole number"),
         (lambda m: m.edge_functions(torch.rand(2, 3)), ValueError, "t must be points on a line"),
@@ -282,6 +407,70 @@ def test_empty_and_single_inputs():
 def test_bad_calls(call, error, message):
     with pytest.raises(error, match=message):
         call(KANLinear(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"scale_base": math.nan}, ValueError, "scale_base must be a finite number: got nan"),
+        ({"scale_noise": math.inf}, ValueError, "scale_noise must be a finite number: got inf"),
+        ({"scale_noise": "much"}, TypeError, "scale_noise must be a finite number: got 'much'"),
+        ({"base_activation": 3}, TypeError, "base_activation must be a name in .*: got 3"),
+        (
+            {"base_activation": torch.nn.PReLU()},
+            ValueError,
+            r"base_activation must have no parameters, .*: got PReLU",
+        ),
+        ({"base_activation": "softmax"}, ValueError, "must take every value on its own: got 'soft"),
+        ({"base_activation": "normalize"}, ValueError, "must take every value on its own"),
+        ({"base_activation": "dropout"}, ValueError, "must give the same each time: got 'dropout'"),
+        ({"base_activation": "relu_"}, ValueError, "must not work in place: got 'relu_'"),
+        ({"base_activation": "glu"}, ValueError, "must give a tensor of its input's shape"),
+        ({"base_activation": "isnan"}, ValueError, "must give floating-point numbers"),
+        ({"base_activation": "linear"}, ValueError, "must be a function of one tensor"),
+        ({"base_activation": "pi"}, ValueError, "must be a function of one tensor: got 'pi'"),
+    ],
+)
+def test_bad_arguments(arguments, error, message):
+    state = torch.get_rng_state()
+    with pytest.raises(error, match=message):
+        KANLinear(3, 2, **arguments)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    ["gelu", "relu", "tanh", "sigmoid", "sin", "log", torch.sin, torch.nn.ELU(), None],
+)
+def test_base_functions_of_single_values_are_taken(activation):
+    assert KANLinear(3, 2, base_activation=activation)(torch.rand(4, 3)).shape == (4, 2)
+
+
+def test_unknown_arguments_of_layers_are_one_sentence():
+    for layer in ("spline_mlp", "spline_first_mlp"):
+        with pytest.raises(ValueError, match="foo must not be given for splines of neurons: got 1"):
+            KAN([2, 3], layer=layer, foo=1)
+    with pytest.raises(ValueError, match="foo must not be given for layer 'af': got 1; it takes"):
+        KAN([2, 3], layer="af", foo=1)
+    with pytest.raises(ValueError, match="foo must not be given for basis 'bspline': got 1"):
+        KAN([2, 3], foo=1)
+
+
+def test_what_cannot_reload_is_not_saved(tmp_path):
+    with pytest.raises(TypeError, match="base_activation must be a JSON value to be saved"):
+        KAN([2, 3], base_activation=torch.sin).save_pretrained(tmp_path)
+    model = KAN([2, 3, 2], layer="selectable", bases=["rbf", "chebyshev"])
+    for place, layer in enumerate(model.layers):
+        torch.nn.init.normal_(layer.logits)
+        layer.select()
+        model.layers[place] = layer.prune()
+    with pytest.raises(TypeError, match="layers must be SelectableKANLinear, as they were made"):
+        model.save_pretrained(tmp_path)
+    model = KAN([2, 3, 2])
+    model.layers[1] = KANLinear(3, 1)
+    with pytest.raises(ValueError, match=r"layer_sizes must be \[2, 3, 2\], as they were made"):
+        model.save_pretrained(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_splines_have_grids():

@@ -1,10 +1,12 @@
 """Pruning: what contributes stays, means are kept, nodes go physically."""
 
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from neurarium.neurons import KAN, edge_scores, prune_kan
+from neurarium.neurons import KAN, edge_scores, kan_linear, prune_kan
 
 
 def network(seed=0, sizes=(3, 4, 2), **arguments):
@@ -86,6 +88,30 @@ def test_batch_norms_are_pruned_along():
     assert_close(smaller(x), model(x))
 
 
+def test_the_mode_does_not_matter():
+    """Scores, constants and the change are those of what the network predicts."""
+    model, x = network(norm="batch"), samples()
+    model(x + 1)
+    wanted = edge_scores(model.eval(), x)
+    other, report = prune_kan(model, x, threshold=0.1)
+    model.train()
+    assert_close(edge_scores(model, x), wanted)
+    smaller, again = prune_kan(model, x, threshold=0.1)
+    assert smaller.training
+    assert again.change == report.change
+    assert torch.equal(smaller.eval()(x), other(x))
+
+
+def test_chunks_of_samples_change_nothing(monkeypatch):
+    model, x = network(), samples() + 100 * samples().mean()
+    wanted, (whole, report) = edge_scores(model, x), prune_kan(model, x, threshold=0.1)
+    monkeypatch.setattr(kan_linear, "CHUNK", 7 * 12)
+    assert_close(edge_scores(model, x), wanted)
+    smaller, again = prune_kan(model, x, threshold=0.1)
+    assert again.layer_sizes == report.layer_sizes
+    assert_close(smaller(x), whole(x))
+
+
 def test_everything_below_the_threshold_leaves_a_network():
     model, x = network(), samples()
     silence(model.layers[1])
@@ -116,3 +142,22 @@ def test_bad_arguments():
         prune_kan(network(), samples(), threshold=1)
     with pytest.raises(ValueError, match="x must be at least 2 samples"):
         prune_kan(network(), samples()[:1])
+    with pytest.raises(TypeError, match="threshold must be a number: got 'a'"):
+        prune_kan(network(), samples(), threshold="a")
+
+
+@pytest.mark.parametrize("call", [edge_scores, prune_kan])
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (torch.full((9, 3), math.nan).double(), ValueError, "x must be finite: got NaN"),
+        (samples()[:1], ValueError, r"x must be at least 2 samples \(N, in\): got shape \[1, 3\]"),
+        (samples(4), ValueError, "x must have 3 features"),
+        (samples().float(), TypeError, "x must be torch.float64 as the layer: got torch.float32"),
+        (torch.ones(9, 3).long(), TypeError, "x must be floating point"),
+        ([[1.0, 2.0, 3.0]] * 5, TypeError, "x must be a tensor: got list"),
+    ],
+)
+def test_bad_samples(call, x, error, message):
+    with pytest.raises(error, match=message):
+        call(network(), x)

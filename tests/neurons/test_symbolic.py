@@ -191,3 +191,54 @@ def test_bad_arguments():
         symbolic.refine(x, torch.rand(30))
     with pytest.raises(TypeError, match="model must have functions on its edges"):
         draw_edges(KAN([2, 1], layer="spline_mlp"), x)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (torch.rand(30, 3), ValueError, "x must have 2 features"),
+        (torch.rand(0, 2), ValueError, "x must be at least . samples"),
+        (torch.ones(30, 2).long(), TypeError, "x must be floating point"),
+        (torch.full((30, 2), math.nan), ValueError, "x must be finite: got NaN or infinity"),
+        ([[1.0, 2.0]] * 9, TypeError, "x must be a tensor: got list"),
+        (torch.rand(30, 2).double(), TypeError, "x must be torch.float32 as the layer"),
+    ],
+)
+def test_bad_samples(x, error, message):
+    for call in (fit_symbolic, draw_edges):
+        with pytest.raises(error, match=message):
+            call(KAN([2, 1]), x)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"tolerance": math.nan}, ValueError, "tolerance must be a finite number: got nan"),
+        ({"tolerance": -0.1}, ValueError, "tolerance must be at least 0: got -0.1"),
+        ({"slack": math.nan}, ValueError, "slack must be a finite number: got nan"),
+        ({"slack": 0.5}, ValueError, "slack must be at least 1: got 0.5"),
+        ({"forms": "x^2"}, TypeError, "forms must be a sequence of names: got 'x\\^2'"),
+    ],
+)
+def test_bad_tolerances(arguments, error, message):
+    with pytest.raises(error, match=message):
+        fit_symbolic(KAN([2, 1]), torch.rand(30, 2), **arguments)
+
+
+def test_bad_calls_of_a_formula():
+    x = torch.rand(30, 2)
+    symbolic = fit_symbolic(KAN([2, 1]), x)
+    with pytest.raises(ValueError, match=r"names must differ: got \['a', 'a'\]"):
+        symbolic.formula(["a", "a"])
+    with pytest.raises(TypeError, match=r"names must be text: got \[1, 2\]"):
+        symbolic.formula([1, 2])
+    with pytest.raises(ValueError, match="digits must be at least 1: got 0"):
+        symbolic.formula(digits=0)
+    with pytest.raises(ValueError, match="y must be finite: got NaN or infinity"):
+        symbolic.refine(x, torch.full((30, 1), math.nan))
+    with pytest.raises(ValueError, match="x must be finite: got NaN or infinity"):
+        symbolic.refine(x * math.nan, torch.rand(30, 1))
+    with pytest.raises(TypeError, match="y must be a tensor: got NoneType"):
+        symbolic.refine(x, None)
+    with pytest.raises(ValueError, match="max_nodes must be at least 1: got 0"):
+        draw_edges(KAN([2, 1]), x, max_nodes=0)

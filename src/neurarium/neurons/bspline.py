@@ -154,6 +154,10 @@ class BSpline(Basis):
                 f"knots must be at least {2 * self.degree + 2} of each feature: got "
                 f"{knots.shape[1]}"
             )
+        if not knots.isfinite().all():
+            raise ValueError("knots must be finite: got NaN or infinity")
+        if (knots.diff(dim=1) < 0).any():
+            raise ValueError("knots must not decrease: got some that do; use knots.sort().values")
         self.knots = knots.detach().to(self.knots)
         self.num_functions = knots.shape[1] - self.degree - 1
         self._prepare(uniform=grids.are_uniform(self.knots))
@@ -207,7 +211,8 @@ class BSpline(Basis):
         """What evaluation needs of the knots, worked out once; it moves with the module."""
         self.uniform = uniform
         if uniform:
-            made: list[Tensor] = list(kernel.Uniform.of(self.knots, self.degree)[:2])
+            closed = kernel.Uniform.of(self.knots, self.degree)
+            made: list[Tensor] = [closed.scale, closed.places]
         else:
             recursion = kernel.Recursion.of(self.knots, self.degree)
             made = [recursion.knots, *recursion.slopes]
@@ -222,7 +227,7 @@ class BSpline(Basis):
         return self
 
     def _closed_form(self) -> kernel.Uniform:
-        return kernel.Uniform(self._prepared_0, self._prepared_1, self.degree)
+        return kernel.Uniform(self.knots[:, :1], self._prepared_0, self._prepared_1, self.degree)
 
     def _recursion(self) -> kernel.Recursion:
         slopes = [getattr(self, f"_prepared_{p}") for p in range(1, self.degree + 1)]
@@ -339,6 +344,10 @@ def require_samples(rows: Tensor, basis: Basis) -> None:
 
 def moved_knots(basis: BSpline, rows: Tensor, *, uniform_share: float, margin: float) -> Tensor:
     """Knots at quantiles of the rows; a feature that does not vary keeps its own."""
+    if not 0 <= uniform_share <= 1:
+        raise ValueError(f"uniform_share must lie in [0, 1]: got {uniform_share}")
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"margin must be finite and at least 0: got {margin}")
     knots = grids.adaptive_knots(
         rows, basis.grid_size, basis.degree, uniform_share=uniform_share, margin=margin
     )

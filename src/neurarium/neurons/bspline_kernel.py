@@ -92,13 +92,15 @@ class Uniform(NamedTuple):
     """Evenly spaced knots as the closed form wants them; lengths are in h times (1/k!)^(1/k).
 
     Args:
-        scale: (F, 1), what x is multiplied by.
-        centres: (K, F, 1), of the splines.
+        low: (F, 1), the first knot, subtracted first: so a grid far from 0 loses no digits.
+        scale: (F, 1), what x − low is multiplied by.
+        places: (K, 1, 1), of the splines' centres after that.
         degree: k.
     """
 
+    low: Tensor
     scale: Tensor
-    centres: Tensor
+    places: Tensor
     degree: int
 
     @classmethod
@@ -108,13 +110,14 @@ class Uniform(NamedTuple):
         scale = _unit(degree) * (knots.shape[1] - 1) / (high - low)
         count = knots.shape[1] - degree - 1
         place = torch.arange(count, dtype=knots.dtype, device=knots.device) + (degree + 1) / 2
-        return cls(scale, low * scale + place[:, None, None] * _unit(degree), degree)
+        return cls(low, scale, place[:, None, None] * _unit(degree), degree)
 
 
 def uniform_bspline(x: Tensor, uniform: Uniform) -> Tensor:
     """All B-splines by the closed form."""
     degree = uniform.degree
-    ramps = torch.relu(_half_width(degree) - (x * uniform.scale - uniform.centres).abs())
+    u = (x - uniform.low) * uniform.scale - uniform.places
+    ramps = torch.relu(_half_width(degree) - u.abs())
     values = ramps**degree
     for i, factor in _terms(degree):
         values = values + factor * torch.relu(ramps - i * _unit(degree)) ** degree
@@ -124,7 +127,7 @@ def uniform_bspline(x: Tensor, uniform: Uniform) -> Tensor:
 def fill_uniform(x: Tensor, uniform: Uniform, out: Tensor) -> None:
     """:func:`uniform_bspline` into ``out``, in place."""
     degree = uniform.degree
-    torch.sub(x * uniform.scale, uniform.centres, out=out)
+    torch.sub((x - uniform.low).mul_(uniform.scale), uniform.places, out=out)
     out.abs_().neg_().add_(_half_width(degree)).clamp_(min=0)
     further = [
         (factor, _power_(_shifted(out, i * _unit(degree)), degree)) for i, factor in _terms(degree)
@@ -137,7 +140,7 @@ def fill_uniform(x: Tensor, uniform: Uniform, out: Tensor) -> None:
 def linearize_uniform(x: Tensor, uniform: Uniform) -> tuple[Tensor, Tensor]:
     """Values (K, F, N) and derivatives with respect to x."""
     degree = uniform.degree
-    u = x * uniform.scale - uniform.centres
+    u = (x - uniform.low).mul_(uniform.scale) - uniform.places
     values = u.abs().neg_().add_(_half_width(degree)).clamp_(min=0)
     terms = [(factor, _shifted(values, i * _unit(degree))) for i, factor in _terms(degree)]
     slopes = _power_(values.clone(), degree - 1) if degree > 1 else values.sign()

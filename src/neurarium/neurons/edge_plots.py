@@ -12,8 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neurarium.neurons.kan import KAN
-from neurarium.neurons.kan_linear import KANLinear
+from neurarium.memory.arguments import require_count
+from neurarium.neurons.basis import require_points
+from neurarium.neurons.kan import KAN, require_rows
+from neurarium.neurons.kan_linear import KANLinear, kept_statistics
 
 NUM_POINTS = 200
 CURVE, DOTS = "#1f3a5f", "#d1495b"
@@ -38,7 +40,8 @@ def draw_edges(
         A matplotlib figure.
 
     Raises:
-        TypeError: for another model.
+        TypeError: for another model, and samples that are no tensor of its precision.
+        ValueError: for fewer than two samples, other widths, NaN and infinity.
 
     Example:
         >>> import matplotlib
@@ -51,12 +54,16 @@ def draw_edges(
     layers: list[Any] = list(model.layers) if isinstance(model, KAN) else [model]
     if not all(isinstance(layer, KANLinear) for layer in layers):
         raise TypeError(f"model must have functions on its edges: got {type(model).__name__}")
+    require_count("max_nodes", max_nodes)
+    require_points(x, layers[0].in_features)
+    x = x.reshape(-1, layers[0].in_features)
+    require_rows(x, layers[0])
     shapes = [(min(m.out_features, max_nodes), min(m.in_features, max_nodes)) for m in layers]
     heights = [rows + 0.35 for rows, _ in shapes]
     widest = max(columns for _, columns in shapes)
     figure = Figure(figsize=(1.3 * widest + 0.6, 1.1 * sum(heights)), layout="constrained")
     blocks = figure.subfigures(len(layers), 1, height_ratios=heights, squeeze=False)[:, 0]
-    with torch.no_grad():
+    with torch.no_grad(), kept_statistics(model):
         for place, (block, layer) in enumerate(zip(blocks, layers, strict=True)):
             block.suptitle(f"layer {place + 1}", fontsize=8, x=0.01, ha="left")
             _draw_layer(block, layer, x, shapes[place], widest, samples)

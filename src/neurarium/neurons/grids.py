@@ -19,6 +19,8 @@ from torch import Tensor
 ANCHOR_WEIGHT = 1e-3
 """Weight of points spread over the grid, beside 1 for a sample: they decide where no sample is."""
 ANCHORS_PER_INTERVAL = 4
+CHUNK = 1 << 21
+"""Values of old and new functions held at a time, in double precision."""
 
 
 def uniform_knots(
@@ -73,6 +75,7 @@ def finer_knots(
     place = place * (old_size / grid_size)
     left = place.floor().long().clamp(max=old_size - 1)
     finer = torch.lerp(inner[:, left], inner[:, left + 1], place - left)
+    finer = finer.cummax(1).values  # where knots all but coincide, rounding must not swap them
     further = torch.arange(1, degree + 1, dtype=knots.dtype, device=knots.device)
     first, last = finer[:, 1] - finer[:, 0], finer[:, -1] - finer[:, -2]
     before = finer[:, :1] - further.flip(0) * first[:, None]
@@ -96,6 +99,9 @@ def coefficient_map(
 ) -> Float[Tensor, "F new old"]:
     """T of every feature: the least squares of new functions against old ones.
 
+    Rows are taken in chunks: only R of the QR decomposition of what came so far is kept, which has
+    the same least squares.
+
     Args:
         x: samples, weight 1.
         inner: knots from one end of the grid to the other; between them further points are
@@ -109,5 +115,14 @@ def coefficient_map(
     points = torch.cat([x.mT.double(), anchors], 1)
     weights = torch.ones_like(points)
     weights[:, len(x) :] = ANCHOR_WEIGHT
-    target, design = ((basis(points) * weights).permute(1, 2, 0).cpu() for basis in (old, new))
-    return torch.linalg.lstsq(design, target, driver="gelsd").solution.to(x.device)
+    functions, others = (len(basis(points[:, :1])) for basis in (new, old))
+    columns = functions + others
+    size = max(4 * columns, CHUNK // (len(points) * columns))  # at least worth a decomposition
+    triangle = torch.empty(len(points), 0, columns, dtype=points.dtype)
+    for part, weight in zip(points.split(size, 1), weights.split(size, 1), strict=True):
+        values = torch.cat([basis(part) * weight for basis in (new, old)]).permute(1, 2, 0).cpu()
+        triangle = torch.linalg.qr(torch.cat([triangle, values], 1), mode="r").R
+    rounding = torch.finfo(triangle.dtype).eps * max(points.shape[1], functions)
+    design, target = triangle[..., :functions], triangle[..., functions:]
+    solved = torch.linalg.lstsq(design, target, rcond=rounding, driver="gelsd").solution
+    return solved.to(x.device)

@@ -6,20 +6,22 @@ KAN (https://arxiv.org/abs/2404.19756); the arms that the assessment
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.bases import BASES
-from neurarium.neurons.kan_linear import KANLinear
+from neurarium.neurons.basis import require_points
+from neurarium.neurons.kan_linear import KANLinear, kept_statistics
 from neurarium.neurons.registry import Registry
+from neurarium.neurons.strict_loading import StrictHubMixin
 
 __all__ = ["KAN", "KAN_LAYERS", "KANLinear"]
 
@@ -36,9 +38,10 @@ KAN_LAYERS = Registry(
     },
 )
 """Name of an arm → ``Layer(in_features, out_features, *, …)``, (…, in) → (…, out)."""
+NOT_OF_LAYERS = ("in_features", "out_features", "device", "dtype")
 
 
-class KAN(nn.Module, PyTorchModelHubMixin):
+class KAN(nn.Module, StrictHubMixin):
     r"""A Kolmogorov–Arnold network: layers with a learned function on every edge.
 
     `KAN: Kolmogorov-Arnold Networks <https://arxiv.org/abs/2404.19756>`_:
@@ -82,10 +85,12 @@ class KAN(nn.Module, PyTorchModelHubMixin):
         for width in layer_sizes:
             require_count("layer_sizes", width)
         make = KAN_LAYERS.find(layer, "layer")
+        _require_arguments(layer, make, layer_arguments)
         self.layers = nn.ModuleList(
             make(inner, outer, device=device, dtype=dtype, **layer_arguments)
             for inner, outer in itertools.pairwise(layer_sizes)
         )
+        self._kind = type(self.layers[0])
 
     @property
     def layer_sizes(self) -> list[int]:
@@ -108,6 +113,8 @@ class KAN(nn.Module, PyTorchModelHubMixin):
     def update_grid(self, x: Float[Tensor, "*batch in"], **arguments: float) -> float:
         """Move every layer's knots to its inputs, layer by layer; the largest change of a layer.
 
+        Running statistics of batch norms stay as they are, here and in the next two methods.
+
         Args:
             x: inputs of the network.
             **arguments: of :meth:`KANLinear.update_grid`.
@@ -119,7 +126,8 @@ class KAN(nn.Module, PyTorchModelHubMixin):
 
     @torch.no_grad()
     def extend_grid(self, grid_size: int, x: Float[Tensor, "*batch in"] | None = None) -> float:
-        """More intervals in every layer; the largest change of a layer.
+        """More intervals in every layer, within whose grids the functions are kept as well as can
+        be; the largest change of a layer, wherever its inputs are.
 
         Args:
             grid_size: the new number of intervals.
@@ -141,10 +149,33 @@ class KAN(nn.Module, PyTorchModelHubMixin):
             entropy: weight of the entropies.
         """
         total: Any = 0.0
-        for layer in self._kan_layers():
-            total = total + layer.regularization(x, l1=l1, entropy=entropy)
-            x = None if x is None else layer(x)
+        with kept_statistics(self):
+            for layer in self._kan_layers():
+                total = total + layer.regularization(x, l1=l1, entropy=entropy)
+                x = None if x is None else layer(x)
         return cast(Tensor, total)
+
+    def save_pretrained(self, *args: Any, **kwargs: Any) -> str | None:
+        """Write ``config.json`` and ``model.safetensors``, from which the same network is made.
+
+        Raises:
+            TypeError: for arguments that are no JSON values, and layers of another kind by now.
+            ValueError: for layers of other widths by now.
+        """
+        for layer in self.layers:
+            if type(layer) is not self._kind:
+                raise TypeError(
+                    f"layers must be {self._kind.__name__}, as they were made, to be saved: got "
+                    f"{type(layer).__name__}; save its state_dict() and how it is built"
+                )
+        config: Any = self._hub_mixin_config or {}
+        made = list(config.get("layer_sizes", self.layer_sizes))
+        if made != self.layer_sizes:
+            raise ValueError(
+                f"layer_sizes must be {made}, as they were made, to be saved: got "
+                f"{self.layer_sizes}"
+            )
+        return super().save_pretrained(*args, **kwargs)
 
     @classmethod
     def _load_as_safetensor(  # type: ignore[override]
@@ -166,7 +197,39 @@ class KAN(nn.Module, PyTorchModelHubMixin):
 
     def _layer_by_layer(self, x: Tensor, change: Any) -> float:
         changes = []
-        for layer in self.layers:
-            changes.append(change(layer, x))
-            x = layer(x)
+        with kept_statistics(self):
+            for layer in self.layers:
+                changes.append(change(layer, x))
+                x = layer(x)
         return max(changes)
+
+
+def require_rows(x: Any, layer: KANLinear, *, least: int = 2) -> None:
+    """Raise unless ``x`` are finite samples (N, in) of a layer's inputs, in its precision.
+
+    Example:
+        >>> require_rows(torch.rand(1, 3), KANLinear(3, 2))
+        Traceback (most recent call last):
+        ValueError: x must be at least 2 samples (N, in): got shape [1, 3]
+    """
+    require_points(x, layer.in_features)
+    if x.ndim != 2 or len(x) < least:
+        raise ValueError(f"x must be at least {least} samples (N, in): got shape {list(x.shape)}")
+    if x.dtype != layer.coefficients.dtype:
+        raise TypeError(f"x must be {layer.coefficients.dtype} as the layer: got {x.dtype}")
+    if not x.isfinite().all():
+        raise ValueError("x must be finite: got NaN or infinity")
+
+
+def _require_arguments(layer: str, make: Any, arguments: Mapping[str, Any]) -> None:
+    """Raise in one sentence for an argument that no layer of this kind takes."""
+    parameters = inspect.signature(make).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return  # the layer knows
+    known = [name for name in parameters if name not in NOT_OF_LAYERS]
+    for name, value in arguments.items():
+        if name not in known:
+            raise ValueError(
+                f"{name} must not be given for layer {layer!r}: got {value!r}; it takes "
+                f"{', '.join(known)}"
+            )

@@ -10,12 +10,14 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from neurarium.memory.activation import Activation, resolve_activation
 from neurarium.memory.arguments import require_count
@@ -30,11 +32,17 @@ from neurarium.neurons.bspline_gather import (
     is_watched,
 )
 from neurarium.neurons.contraction import contract
+from neurarium.neurons.edge_activation import require_edge_activation
+from neurarium.neurons.tracing import is_traced
 
 NORMS = ("layer", "batch", None)
 STARTS = ("kaiming", "pykan")
 BACKENDS = ("gemm", "gather")
+NOISE = {"kaiming": 0.1, "pykan": 0.5}
+"""How far splines begin from 0, by the start."""
 NO_SHARE = 1e-12
+CHUNK = 1 << 22
+"""Contributions of edges held at a time."""
 
 
 class KANLinear(nn.Module):
@@ -58,13 +66,12 @@ class KANLinear(nn.Module):
         out_features: width of the output.
         basis: name in ``BASES``, or a :class:`Basis` of ``in_features`` features.
         base_activation: the base function, a name in ``torch.nn.functional`` or ``torch``, or a
-            callable; None: none.
+            callable without parameters, in which every value is on its own; None: none.
         spline_scale: a factor w^s for each edge; None: for B-splines only, as published.
         norm: of the input: ``"layer"``, ``"batch"`` or None.
-        init: of the weights: ``"kaiming"`` as in efficient-kan, or ``"pykan"``, which draws its
-            splines with ``scale_noise=0.5``.
+        init: of the weights: ``"kaiming"`` as in efficient-kan, or ``"pykan"``.
         scale_base: factor of the base weights at the start.
-        scale_noise: how far splines begin from 0.
+        scale_noise: how far splines begin from 0; None: 0.1, or 0.5 for ``init="pykan"``.
         bias: a constant for each output; a spline can represent it within its grid.
         backend: ``"gemm"`` evaluates all functions. ``"gather"``, after ``eval()`` and without
             gradients, looks up the B-splines that are not 0 in a table: faster from about G ≥ 16.
@@ -77,7 +84,8 @@ class KANLinear(nn.Module):
 
     Raises:
         TypeError: for inputs that are not floating point, and widths that are no whole numbers.
-        ValueError: for names, sizes and shapes that do not fit.
+        ValueError: for names, sizes and shapes that do not fit, and base functions that do not
+            take every value on its own.
 
     Example:
         >>> layer = KANLinear(4, 3, grid_size=8)
@@ -103,7 +111,7 @@ class KANLinear(nn.Module):
         norm: str | None = None,
         init: str = "kaiming",
         scale_base: float = 1.0,
-        scale_noise: float = 0.1,
+        scale_noise: float | None = None,
         bias: bool = False,
         backend: str = "gemm",
         device: torch.device | str | None = None,
@@ -119,6 +127,10 @@ class KANLinear(nn.Module):
                 raise ValueError(
                     f"{name} must be one of {', '.join(map(repr, known))}: got {value!r}"
                 )
+        scale_noise = NOISE[init] if scale_noise is None else scale_noise
+        for name, scale in (("scale_base", scale_base), ("scale_noise", scale_noise)):
+            require_finite(name, scale)
+        require_edge_activation(base_activation)
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.in_features, self.out_features = in_features, out_features
         self.basis = make_basis(basis, in_features, basis_arguments, **factory)
@@ -229,7 +241,10 @@ class KANLinear(nn.Module):
 
     @torch.no_grad()
     def share_outside(self, x: Float[Tensor, "*batch in"]) -> float:
-        """Share of the inputs (after ``norm``) beyond the grid, where splines fade to 0."""
+        """Share of the inputs (after ``norm``) beyond the grid, where splines fade to 0.
+
+        Running statistics of ``norm`` stay as they are, here and in all that looks at samples.
+        """
         basis = self._splines("share_outside")
         low, high = basis.grid_range
         rows = self.rows(x)
@@ -249,7 +264,7 @@ class KANLinear(nn.Module):
             margin: how far even knots go beyond the samples.
 
         Returns:
-            The largest change of an output at the samples.
+            The largest change of an output at the samples, also where they were beyond the grid.
         """
         basis, rows = self._splines("update_grid"), self._samples(x)
         knots = moved_knots(basis, rows, uniform_share=uniform_share, margin=margin)
@@ -257,16 +272,20 @@ class KANLinear(nn.Module):
 
     @torch.no_grad()
     def extend_grid(self, grid_size: int, x: Float[Tensor, "*batch in"] | None = None) -> float:
-        """More intervals over the same range; the same function where they split the old ones.
+        """More intervals over the same range; within the grid the same function where they split
+        the old ones.
 
-        Make a new optimizer afterwards: the coefficients have other sizes.
+        Beyond the grid the splines fade to 0 over shorter intervals. Make a new optimizer
+        afterwards: the coefficients have other sizes.
 
         Args:
-            grid_size: the new number of intervals; a multiple of the old one changes nothing.
+            grid_size: the new number of intervals; a multiple of the old one changes nothing within
+                the grid.
             x: samples that matter most where the function cannot be kept everywhere.
 
         Returns:
-            The largest change of an output at the samples, or at points spread over the grid.
+            The largest change of an output at the samples, wherever they are, or at points spread
+            over the grid.
         """
         basis = self._splines("extend_grid")
         require_count("grid_size", grid_size)
@@ -278,8 +297,9 @@ class KANLinear(nn.Module):
             rows = low + spread[:, None] * (high - low)
         else:
             rows = self._samples(x)
-            rows = torch.minimum(torch.maximum(rows, low), high)  # beyond, both fade differently
-        return self._move_to(grids.finer_knots(basis.knots, grid_size, basis.degree), rows)
+        inside = torch.minimum(torch.maximum(rows, low), high)  # beyond, both fade differently
+        knots = grids.finer_knots(basis.knots, grid_size, basis.degree)
+        return self._move_to(knots, inside, measured=rows)
 
     def regularization(
         self, x: Float[Tensor, "*batch in"] | None = None, *, l1: float = 1.0, entropy: float = 1.0
@@ -288,7 +308,8 @@ class KANLinear(nn.Module):
 
         Args:
             x: inputs over which an edge's size is the mean of its absolute values, as in pykan;
-                without them it is that of its coefficients, as in efficient-kan.
+                without them it is that of its coefficients, as in efficient-kan. A batch norm
+                normalises them as in this mode, and does not count them a second time.
             l1: weight of the sum of sizes.
             entropy: weight of the entropy.
         """
@@ -296,16 +317,27 @@ class KANLinear(nn.Module):
             size = self.coefficients.abs().mean(1)
             size = size if self.mask is None else size * self.mask
         else:
-            size = self.edge_values(self.rows(x)).abs().mean(-1)
+            size = self._sizes(self.rows(x))
         total = size.sum()
         share = size / total.clamp_min(torch.finfo(size.dtype).tiny)
         # An edge that is exactly 0 has no slope, instead of an infinite one.
         return l1 * total + entropy * torch.special.entr(share.clamp_min(NO_SHARE)).sum()
 
     def rows(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "N in"]:
-        """What the functions are applied to: the inputs after ``norm``, one a row."""
+        """What the functions are applied to: the inputs after ``norm``, one a row.
+
+        A batch norm uses the batch or its running statistics, as the mode says, and keeps the
+        latter.
+        """
         require_points(x, self.in_features)
-        return (x if self.norm is None else self.norm(x)).reshape(-1, self.in_features)
+        if self.norm is not None:
+            with kept_statistics(self):
+                x = self.norm(x)
+        return x.reshape(-1, self.in_features)
+
+    def row_chunks(self, rows: Float[Tensor, "N in"]) -> tuple[Tensor, ...]:
+        """The rows in parts whose :meth:`edge_values` fit into memory."""
+        return rows.split(max(1, CHUNK // (self.out_features * self.in_features)))
 
     @torch.no_grad()
     def take(self, *, outputs: Tensor | None = None, inputs: Tensor | None = None) -> Self:
@@ -371,16 +403,29 @@ class KANLinear(nn.Module):
         require_samples(rows, self.basis)
         return rows
 
-    def _move_to(self, knots: Tensor, rows: Tensor) -> float:
-        """New knots, and the coefficients that keep the unscaled functions."""
-        old, before = self._splines("update_grid"), self._functions(rows)
+    def _sizes(self, rows: Tensor) -> Tensor:
+        """Mean absolute contribution of every edge; many rows are evaluated again in backward."""
+
+        def total(part: Tensor) -> Tensor:
+            return self.edge_values(part).abs().sum(-1)
+
+        parts = self.row_chunks(rows)
+        if len(parts) == 1 or is_traced():
+            return self.edge_values(rows).abs().mean(-1)
+        sums = [checkpoint(total, p, use_reentrant=False, preserve_rng_state=False) for p in parts]
+        return torch.stack(sums).sum(0) / len(rows)
+
+    def _move_to(self, knots: Tensor, rows: Tensor, measured: Tensor | None = None) -> float:
+        """New knots, and the coefficients that keep the unscaled functions at these rows."""
+        measured = rows if measured is None else measured
+        old, before = self._splines("update_grid"), self._functions(measured)
         new, moved = moved_splines(old, knots, rows)
         kept = torch.einsum("ijk,oki->oji", moved, self.coefficients.double())
         # The same parameter with other values: an optimizer whose state has old sizes then raises.
         self.basis, self.coefficients.grad = new, None
         self._table = None
         self.coefficients.data = kept.to(self.coefficients).contiguous()
-        return float((self._functions(rows) - before).abs().max())
+        return float((self._functions(measured) - before).abs().max())
 
     def _functions(self, rows: Tensor) -> Tensor:
         return contract(rows, self.edge_weight(), self.basis, activation=self._activation())
@@ -417,6 +462,41 @@ class RowBatchNorm(nn.BatchNorm1d):
         taken.running_mean = self.running_mean[features]
         taken.running_var = self.running_var[features]
         return taken
+
+
+@contextmanager
+def kept_statistics(module: nn.Module) -> Iterator[None]:
+    """Batch norms work as their mode says, without moving their running statistics.
+
+    Example:
+        >>> norm = RowBatchNorm(2)
+        >>> with kept_statistics(norm):
+        ...     _ = norm(torch.randn(5, 2) + 3)
+        >>> norm.running_mean
+        tensor([0., 0.])
+    """
+    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm1d) and m.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+def require_finite(name: str, value: Any) -> None:
+    """Raise unless ``value`` is a finite number.
+
+    Example:
+        >>> require_finite("scale_base", float("nan"))
+        Traceback (most recent call last):
+        ValueError: scale_base must be a finite number: got nan
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a finite number: got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number: got {value!r}")
 
 
 def make_basis(

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neurarium.neurons.kan import KAN
+from neurarium.neurons.kan import KAN, require_rows
 from neurarium.neurons.kan_linear import KANLinear
 
 
@@ -46,9 +48,15 @@ class KANPruning:
 def edge_scores(model: KAN, x: Float[Tensor, "N in"]) -> list[Tensor]:
     """How much every edge contributes to the outputs, one tensor (out, in) a layer.
 
+    Batch norms use their running statistics, as after ``eval()``, and keep them.
+
     Args:
         model: layers of functions on edges.
-        x: samples.
+        x: samples, at least two.
+
+    Raises:
+        TypeError: for another model, and samples that are no tensor of its precision.
+        ValueError: for too few samples, other widths, NaN and infinity.
 
     Example:
         >>> model = KAN([2, 1])
@@ -58,11 +66,13 @@ def edge_scores(model: KAN, x: Float[Tensor, "N in"]) -> list[Tensor]:
         tensor([[1., 0.]])
     """
     _require_network(model)
+    require_rows(x, cast(KANLinear, model.layers[0]))
     deviations, nodes = [], []
-    for layer in cast(list[KANLinear], list(model.layers)):
-        deviations.append(layer.edge_values(layer.rows(x)).std(-1))
-        x = layer(x)
-        nodes.append(x.std(0))
+    with evaluated(model):
+        for layer in cast(list[KANLinear], list(model.layers)):
+            deviations.append(_moments(layer, x)[1])
+            x = layer(x)
+            nodes.append(x.std(0))
     score = torch.ones_like(nodes[-1])
     found: list[Tensor] = []
     for edges, total in zip(reversed(deviations), reversed(nodes), strict=True):
@@ -80,8 +90,8 @@ def prune_kan(
 
     `KAN 2.0 <https://arxiv.org/abs/2408.10205>`_: an edge stays if its score
     (:func:`edge_scores`; those that lead to one output sum to about 1) reaches ``threshold``. Those
-    that go leave their mean behind; a hidden node without edges on one side goes as a whole. Train
-    a little afterwards.
+    that go leave their mean behind; a hidden node without edges on one side goes as a whole. All
+    of it is measured as after ``eval()``, whatever the mode. Train a little afterwards.
 
     Args:
         model: layers of functions on edges; left as it is.
@@ -89,9 +99,9 @@ def prune_kan(
         threshold: least score of an edge that stays.
 
     Raises:
-        TypeError: for another model.
-        ValueError: for a threshold out of [0, 1), too few samples, or layer norms, which would see
-            other inputs.
+        TypeError: for another model, and samples that are no tensor of its precision.
+        ValueError: for a threshold out of [0, 1), too few samples, NaN, or layer norms, which would
+            see other inputs.
 
     Example:
         >>> model = KAN([2, 5, 1])
@@ -103,14 +113,15 @@ def prune_kan(
         torch.Size([100, 1])
     """
     _require_network(model)
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise TypeError(f"threshold must be a number: got {threshold!r}")
     if not 0 <= threshold < 1:
         raise ValueError(f"threshold must lie in [0, 1): got {threshold}")
-    if x.ndim != 2 or len(x) < 2:
-        raise ValueError(f"x must be at least 2 samples (N, in): got shape {list(x.shape)}")
     scores = edge_scores(model, x)
     kept = _kept_edges(model, scores, threshold)
     pruned = copy.deepcopy(model)
-    _replace_by_means(pruned, x, kept)
+    with evaluated(pruned):
+        _replace_by_means(pruned, x, kept)
     for place, edges in enumerate(kept[:-1]):
         alive = edges.any(1).nonzero().flatten()
         if not len(alive):
@@ -119,7 +130,8 @@ def prune_kan(
     sizes = pruned.layer_sizes
     config = getattr(model, "_hub_mixin_config", None) or {}
     pruned._hub_mixin_config = {**config, "layer_sizes": sizes, "bias": True}
-    before, after = model(x), pruned(x)
+    with evaluated(model), evaluated(pruned):
+        before, after = model(x), pruned(x)
     change = float((after - before).square().mean().sqrt() / before.std().clamp_min(1e-12))
     total = sum(_count(layer) for layer in model.layers)
     left = sum(_count(layer) for layer in pruned.layers)
@@ -141,12 +153,49 @@ def _kept_edges(model: KAN, scores: list[Tensor], threshold: float) -> list[Tens
 def _replace_by_means(model: KAN, x: Tensor, kept: list[Tensor]) -> None:
     """Masks, and biases that make up for the mean of what is masked."""
     for layer, edges in zip(cast(list[KANLinear], list(model.layers)), kept, strict=True):
-        values = layer.edge_values(layer.rows(x))
-        lost = (values.mean(-1) * ~edges).sum(1)
+        lost = (_moments(layer, x)[0] * ~edges).sum(1)
         bias = lost if layer.bias is None else layer.bias + lost
         x = layer(x)
         layer.bias = nn.Parameter(bias)
         layer.mask = edges.to(layer.coefficients.dtype)
+
+
+def _moments(layer: KANLinear, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of what every edge contributes, (out, in) each."""
+    count, mean, square = 0, torch.zeros(()), torch.zeros(())
+    for rows in layer.row_chunks(layer.rows(x)):
+        values = layer.edge_values(rows)
+        new, here = len(rows), values.mean(-1)
+        square_here = (values - here[..., None]).square().sum(-1)
+        if not count:
+            mean, square = here, square_here
+        else:  # the moments of two parts together
+            away = here - mean
+            square = square + square_here + away.square() * (count * new / (count + new))
+            mean = mean + away * (new / (count + new))
+        count += new
+    return mean, (square / (count - 1)).sqrt()
+
+
+@contextmanager
+def evaluated(model: nn.Module) -> Iterator[None]:
+    """The model as after ``eval()``; every part's mode comes back.
+
+    Example:
+        >>> model = KAN([2, 1])
+        >>> with evaluated(model):
+        ...     print(model.training)
+        False
+        >>> model.training
+        True
+    """
+    modes = {part: part.training for part in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
 
 
 def _keep_nodes(model: KAN, place: int, alive: Tensor) -> None:

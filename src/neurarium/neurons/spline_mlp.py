@@ -7,12 +7,14 @@ from its edges.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import require_points
 from neurarium.neurons.bspline import BSplineActivation
 
@@ -33,8 +35,8 @@ class LinearSpline(nn.Module):
         - x: (…, in_features); output: (…, out_features)
 
     Raises:
-        TypeError: for inputs that are not floating point.
-        ValueError: for sizes and shapes that do not fit.
+        TypeError: for inputs that are not floating point, and widths that are no whole numbers.
+        ValueError: for unknown arguments, and sizes and shapes that do not fit.
 
     Example:
         >>> layer = LinearSpline(4, 3)
@@ -53,6 +55,16 @@ class LinearSpline(nn.Module):
         **activation_arguments: Any,
     ) -> None:
         super().__init__()
+        require_count("in_features", in_features)
+        require_count("out_features", out_features)
+        parameters = inspect.signature(BSplineActivation).parameters
+        known = [name for name in parameters if name not in ("num_features", "device", "dtype")]
+        for name, value in activation_arguments.items():
+            if name not in known:
+                raise ValueError(
+                    f"{name} must not be given for splines of neurons: got {value!r}; they take "
+                    f"{', '.join(known)}"
+                )
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.in_features, self.out_features = in_features, out_features
         self.spline_first = spline_first

@@ -15,9 +15,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from neurarium.memory.arguments import require_count, require_tensor
 from neurarium.neurons.basis import require_points
-from neurarium.neurons.kan import KAN
-from neurarium.neurons.kan_linear import KANLinear
+from neurarium.neurons.kan import KAN, require_rows
+from neurarium.neurons.kan_linear import KANLinear, require_finite
 from neurarium.neurons.symbolic_fit import EdgeFit, choose, fit_curves
 from neurarium.neurons.symbolic_forms import FORMS
 
@@ -126,10 +127,22 @@ class SymbolicKAN(nn.Module):
             x: inputs (N, in).
             y: targets (N, out).
             max_iter: of L-BFGS.
+
+        Raises:
+            TypeError: for what is no floating-point tensor.
+            ValueError: for other shapes, NaN and infinity.
         """
+        require_count("max_iter", max_iter)
+        require_points(x, cast(Any, self.layers[0]).in_features)
+        require_tensor("y", y)
+        if x.ndim != 2 or not len(x):
+            raise ValueError(f"x must be samples (N, in): got shape {list(x.shape)}")
         wanted = (len(x), cast(Any, self.layers[-1]).out_features)
         if tuple(y.shape) != wanted:
             raise ValueError(f"y must be (N, out) = {wanted}: got shape {list(y.shape)}")
+        for name, value in (("x", x), ("y", y)):
+            if not value.isfinite().all():
+                raise ValueError(f"{name} must be finite: got NaN or infinity")
         x, y = x.double(), y.double()
         parameters = [p for p in self.parameters() if p.numel()]
         optimizer = torch.optim.LBFGS(
@@ -159,15 +172,21 @@ class SymbolicKAN(nn.Module):
         """A sympy expression for each output: multiplied out, and only then rounded.
 
         Args:
-            names: of the inputs; x1, x2 … by default.
+            names: of the inputs, all different; x1, x2 … by default.
             digits: of every constant.
         """
         import sympy
+
+        require_count("digits", digits)
 
         width = cast(Any, self.layers[0]).in_features
         names = [f"x{i + 1}" for i in range(width)] if names is None else list(names)
         if len(names) != width:
             raise ValueError(f"names must be {width}, one for each input: got {len(names)}")
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError(f"names must be text: got {names}")
+        if len(set(names)) < width:
+            raise ValueError(f"names must differ: got {names}")
         found: list[Any] = [sympy.Symbol(name) for name in names]
         for layer in self.layers:
             found = cast(Any, layer).expressions(found)
@@ -203,12 +222,12 @@ def fit_symbolic(
         model: layers of functions on edges.
         x: samples of its inputs, which say where the functions matter.
         forms: names of forms; all by default. ``0`` is always among them.
-        tolerance: share of an edge's variance that any form may leave unexplained.
-        slack: a simpler form may leave this many times as much as the best one.
+        tolerance: share of an edge's variance that any form may leave unexplained, at least 0.
+        slack: a simpler form may leave this many times as much as the best one, at least 1.
 
     Raises:
-        TypeError: for another model.
-        ValueError: for unknown forms.
+        TypeError: for another model, and samples that are no tensor of its precision.
+        ValueError: for unknown forms, and samples and tolerances that do not fit.
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -222,12 +241,19 @@ def fit_symbolic(
         >>> fit_symbolic(layer, x).formula(["x"], digits=3)
         ['3.0*x**2']
     """
+    if isinstance(forms, str):
+        raise TypeError(f"forms must be a sequence of names: got {forms!r}")
+    for name, share, least in (("tolerance", tolerance, 0), ("slack", slack, 1)):
+        require_finite(name, share)
+        if share < least:
+            raise ValueError(f"{name} must be at least {least}: got {share}")
     names = list(FORMS) if forms is None else list(dict.fromkeys(["0", *forms]))
     for name in names:
         if name not in FORMS:
             raise ValueError(f"forms must be among {', '.join(FORMS)}: got {name!r}")
     if not isinstance(model, KAN) or not all(isinstance(m, KANLinear) for m in model.layers):
         raise TypeError(f"model must be a KAN of KANLinear layers: got {type(model).__name__}")
+    require_rows(x, cast(KANLinear, model.layers[0]), least=1)
     layers = []
     for layer in cast(list[KANLinear], list(model.layers)):
         if layer.norm is not None:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import torch
+from torch.autograd import forward_ad
 
 
 def is_traced() -> bool:
-    """Whether someone else than autograd looks at the operations: the compiler, ``torch.func``."""
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    """Whether someone else than the backward pass looks at the operations: the compiler,
+    ``torch.func``, or dual numbers of ``torch.autograd.forward_ad``.
+    """
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or forward_ad._current_level >= 0
+    )
