@@ -22,6 +22,7 @@ from neurarium.experiments.quadratic import (
 )
 from neurarium.experiments.quadratic import accuracy as accuracy_part
 from neurarium.neurons import QuadraticLinear
+from neurarium.neurons.quadratic import QuadraticUnits
 
 SETTINGS = {"lr": 0.1, "gamma": 0.01, "strength": 1e-3}
 
@@ -83,8 +84,11 @@ def test_the_headline_is_the_share_of_the_grid_and_accuracy_at_the_chosen_rate()
     assert stability.no_worse_than_conventional(records)
 
 
-def problem_of(network):
+def problem_of(network, preset=None):
     config = dataclasses.replace(ACCURACY.presets["smoke"], num_train=64, channels=4)
+    if preset is not None:
+        sizes = {"num_train": 64, "num_validation": 8, "num_test": 8}
+        config = dataclasses.replace(ACCURACY.presets[preset], **sizes)
     images = next(iter(ACCURACY.datasets(config).values()))()
     return accuracy_part.problem_of(images, network, config, 0)
 
@@ -100,7 +104,6 @@ def test_arms_are_what_they_are_called(network):
         torch.manual_seed(0)
         made[name] = fn(problem, SETTINGS)
     size = {name: count_parameters(prepared.model) for name, prepared in made.items()}
-    assert 0.75 * size["relinear"] < size["wide"] <= size["relinear"]
     assert size["random"] == size["relinear"] == size["l1"] > 2 * size["conventional"]
     assert size["conventional"] < size["compact"] < size["relinear"]
     x = problem.test[0]
@@ -109,8 +112,33 @@ def test_arms_are_what_they_are_called(network):
     assert not torch.allclose(made["random"].model(x), made["conventional"].model(x))
     rates = {group["name"]: group["lr"] for group in made["relinear"].groups}
     assert rates["square"] == pytest.approx(0.001)
-    held = sum(p.numel() for g in made["relinear"].groups for p in g["params"])
-    assert held == size["relinear"]
+    for name, prepared in made.items():
+        assert sum(p.numel() for g in prepared.groups for p in g["params"]) == size[name], name
+
+
+@pytest.mark.parametrize("preset", ["full", "paper"])
+@pytest.mark.parametrize("network", ["mlp", "resnet"])
+def test_equal_parameters_are_the_nearest_that_widths_allow(network, preset):
+    problem = problem_of(network, preset)
+    size = {
+        name: count_parameters(methods.METHODS[name](problem, SETTINGS).model)
+        for name in ("relinear", "wide")
+    }
+    assert abs(size["wide"] - size["relinear"]) < 0.04 * size["relinear"]
+
+
+@pytest.mark.parametrize("name", [name for name in methods.METHODS if name != "rezero"])
+def test_weight_decay_pulls_towards_the_linear_point(name):
+    """Every parameter decays but b_g, whose linear point is 1."""
+    prepared = methods.METHODS[name](problem_of("mlp"), SETTINGS | {"weight_decay": 0.5})
+    layers = [m for m in prepared.model.modules() if isinstance(m, QuadraticUnits)]
+    spared = {id(layer.interaction_bias) for layer in layers}
+    for group in prepared.groups:
+        for parameter in group["params"]:
+            assert group["weight_decay"] == (0.0 if id(parameter) in spared else 0.5)
+    assert bool(layers) != (name in ("conventional", "wide", "longer"))
+    if name in ("random", "unrestrained", "l2", "l1"):
+        assert {group["lr"] for group in prepared.groups} == {SETTINGS["lr"]}
 
 
 def test_images_of_the_parts_are_disjoint_and_labels_fit():

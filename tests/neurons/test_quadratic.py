@@ -5,9 +5,10 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.nn import functional as F
 from torch.testing import assert_close
+from torch.utils.checkpoint import checkpoint
 
 from neurarium.baselines import ResNet
 from neurarium.cost import count_parameters
@@ -52,6 +53,37 @@ def test_the_start_is_the_linear_layer_bit_for_bit(mode):
     assert_close(ours.grad, theirs.grad, rtol=1e-6, atol=1e-6)
     assert_close(layer.linear_weight.grad, linear.weight.grad, rtol=1e-6, atol=1e-6)
     assert_close(layer.linear_bias.grad, linear.bias.grad, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@BOTH
+def test_the_start_is_the_convolution(name, dtype, mode):
+    """Property 1 for convolutions: output bit for bit, gradients of x, W_r and b_r."""
+    torch.manual_seed(0)
+    conv = copy.deepcopy(CONVOLUTIONS[name]).to(dtype)
+    layer = to_quadratic(conv, mode=mode)
+    size = (9,) if isinstance(conv, nn.Conv1d) else (6, 7)
+    x = torch.randn(2, conv.in_channels, *size, dtype=dtype)
+    ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    out, expected = layer(ours), conv(theirs)
+    assert torch.equal(out, expected)
+    gradient = torch.randn_like(out)
+    out.backward(gradient)
+    expected.backward(gradient)
+    within = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {}
+    assert_close(ours.grad, theirs.grad, **within)
+    assert_close(layer.linear_weight.grad, conv.weight.grad, **within)
+    if conv.bias is not None:
+        assert_close(layer.linear_bias.grad, conv.bias.grad, **within)
+
+
+@BOTH
+def test_the_start_in_half_precision_is_the_linear_layer_up_to_rounding(mode):
+    torch.manual_seed(0)
+    linear = nn.Linear(64, 32).half()
+    x = torch.randn(20, 64).half()
+    assert_close(to_quadratic(linear, mode=mode)(x), linear(x), rtol=1e-2, atol=2e-3)
 
 
 def test_the_start_has_a_gradient_for_the_interaction():
@@ -154,6 +186,45 @@ def test_only_wanted_gradients_are_computed_and_second_ones_are_right():
     assert layer.interaction_weight.grad is not None
 
 
+@BOTH
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_gradient_checkpointing(mode, use_reentrant):
+    torch.manual_seed(0)
+    layer = moved(QuadraticLinear(4, 3, mode=mode, dtype=torch.float64))
+    x = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+    checkpoint(layer, x, use_reentrant=use_reentrant).square().sum().backward()
+    found = [x.grad, *(p.grad for p in layer.parameters())]
+    expected = torch.autograd.grad(layer(x).square().sum(), (x, *layer.parameters()))
+    assert_close(found, list(expected))
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.torch.jit.script. is deprecated:DeprecationWarning"
+)  # torch's own
+def test_dual_numbers_pass_through():
+    """Forward mode of ``torch.autograd``, against the central difference of a quadratic."""
+    torch.manual_seed(0)
+    layer = moved(QuadraticLinear(4, 3, dtype=torch.float64))
+    x, direction = torch.randn(2, 5, 4, dtype=torch.float64)
+    with forward_ad.dual_level():
+        tangent = forward_ad.unpack_dual(layer(forward_ad.make_dual(x, direction))).tangent
+    assert_close(tangent, (layer(x + direction) - layer(x - direction)) / 2)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_padding_by_name_is_that_of_torch(padding):
+    torch.manual_seed(0)
+    for ours, theirs, size in (
+        (QuadraticConv1d, nn.Conv1d, (9,)),
+        (QuadraticConv2d, nn.Conv2d, (7, 8)),
+    ):
+        conv = theirs(2, 3, 3, padding=padding, dilation=2)
+        layer = ours(2, 3, 3, padding=padding, dilation=2)
+        x = torch.randn(1, 2, *size)
+        assert layer(x).shape == conv(x).shape
+        assert torch.equal(ours.from_conv(conv)(x), conv(x))
+
+
 def test_less_is_kept_than_by_autograd():
     """x and the two factors; autograd keeps x² too."""
     layer, x = QuadraticLinear(64, 64), torch.randn(512, 64, requires_grad=True)
@@ -208,6 +279,34 @@ def test_conversion_keeps_sharing_flags_and_mode():
     assert torch.equal(twin(x), quadratic(x))
 
 
+class Tied(nn.Module):
+    """An embedding whose weights the last layer uses too."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.inner = nn.Embedding(7, 4), nn.Linear(4, 4)
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.embedding.weight
+
+
+def test_tied_parameters_are_not_untied():
+    for skip in ((), ("inner",)):
+        with pytest.raises(ValueError, match=r"tied embedding.weight and head.weight; name their"):
+            to_quadratic(Tied(), skip=skip)
+    kept = to_quadratic(Tied(), skip=["head"])
+    assert kept.head.weight is kept.embedding.weight
+    assert type(kept.inner) is QuadraticLinear
+    first, second = nn.Linear(4, 4), nn.Linear(4, 4)
+    second.weight = first.weight
+    model = nn.Sequential(first, second)
+    with pytest.raises(ValueError, match=r"got the tied 0.weight and 1.weight"):
+        to_quadratic(model, skip=["0"], inplace=True)
+    assert model[0] is first
+    assert model[1] is second
+    with pytest.raises(ValueError, match=r"got the tied 0.weight and 2.weight"):
+        to_quadratic(nn.Sequential(first, nn.ReLU(), first), skip=["2"])
+
+
 def test_layers_that_do_something_else_are_left_alone():
     attention = nn.MultiheadAttention(4, 2)
     with pytest.raises(ValueError, match="got 1 NonDynamicallyQuantizableLinear"):
@@ -240,12 +339,37 @@ def test_random_start_draws_every_branch():
         (
             lambda: QuadraticConv2d.from_conv(nn.Conv2d(2, 2, 2, padding="same")),
             ValueError,
-            "padding must be alike on both sides: got 'same'",
+            "padding must be alike on both sides: got 'same' with kernel_size [2, 2]",
+        ),
+        (
+            lambda: QuadraticConv2d(2, 2, 3, padding="full"),
+            ValueError,
+            "padding must be 'same', 'valid' or whole numbers: got 'full'",
+        ),
+        (
+            lambda: QuadraticConv1d(2, 2, 3, padding="same", stride=2),
+            ValueError,
+            "stride must be 1 where padding is 'same': got [2]",
         ),
         (lambda: QuadraticLinear.from_linear(nn.ReLU()), TypeError, "must be an nn.Linear"),
         (lambda: QuadraticConv2d(2, 2, 3)(torch.ones(2, 2, 5)), ValueError, "images (B, C, H, W)"),
         (lambda: to_quadratic(nn.ReLU()), ValueError, "to convert: got 1 ReLU"),
         (lambda: to_quadratic(nn.Linear(2, 2), skip=["x"]), ValueError, "skip must name modules"),
+        (
+            lambda: to_quadratic(nn.Linear(2, 2), init="rand"),
+            ValueError,
+            "init must be 'relinear' or 'random': got 'rand'",
+        ),
+        (
+            lambda: to_quadratic(nn.Sequential(nn.Linear(2, 2)), skip="0"),
+            TypeError,
+            "skip must be a collection of names: got '0'; write ['0']",
+        ),
+        (
+            lambda: to_quadratic(nn.Linear(2, 2), types=nn.Linear),
+            TypeError,
+            "types must be a tuple: got Linear; write (nn.Linear,)",
+        ),
         (
             lambda: to_quadratic(nn.ReLU(), types=(nn.ConvTranspose2d,)),
             TypeError,

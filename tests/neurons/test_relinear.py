@@ -161,11 +161,81 @@ def test_an_optimizer_that_restrains_nothing_is_noticed():
         assert not check_relinear(model, torch.optim.SGD(model.parameters(), 0.1))
 
 
+def warns(model, optimizer, message):
+    with pytest.warns(UserWarning, match=message):
+        assert not check_relinear(model, optimizer)
+
+
+def test_an_optimizer_of_other_parameters_is_noticed():
+    """Built before the conversion, it holds what the model no longer has."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    to_quadratic(model, inplace=True)
+    warns(model, optimizer, "does not hold the linear weights .* built before to_quadratic")
+    for layer in (model[0], model[2]):
+        layer.linear_weight.requires_grad_(False)
+    groups = [{"params": [p for p, _ in model[0].linear_point()]}]
+    assert check_relinear(model, torch.optim.SGD(groups, 0.1))
+
+
+def test_an_optimizer_that_decays_the_interaction_bias_is_noticed():
+    layer = QuadraticLinear(2, 2)
+    groups = relinear_param_groups(layer, 0.1, weight_decay=0.5)
+    assert check_relinear(layer, torch.optim.AdamW(groups))
+    slow = {"params": [p for p, _ in layer.linear_point()], "lr": 1e-3, "weight_decay": 0.5}
+    base = {"params": [layer.linear_weight, layer.linear_bias]}
+    optimizer = torch.optim.SGD([base, slow], 0.1)
+    warns(layer, optimizer, "decays the interaction biases towards 0, away from .* point 1")
+    slow["weight_decay"] = 0.0
+    assert check_relinear(layer, torch.optim.SGD([base, slow], 0.1))
+
+
+def test_the_copy_follows_the_model():
+    """Moved to another dtype after construction, steps stay what they are."""
+    layer = QuadraticLinear(2, 2)
+    shrink = ReLinearShrink(layer, kind="gradient", strength=0.5)
+    layer.double()
+    for _ in range(2):
+        with torch.no_grad():
+            layer.interaction_weight += 1
+        shrink.step()
+    assert_close(layer.interaction_weight.data, torch.ones(2, 2, dtype=torch.float64))
+
+
+def test_state_of_another_shrink_is_refused_and_changes_nothing():
+    layer = QuadraticLinear(2, 2)
+    shrink = ReLinearShrink(layer, kind="gradient", strength=0.5)
+    before = shrink.state_dict()
+    other = ReLinearShrink(QuadraticLinear(1, 2), kind="gradient", strength=0.5)
+    for state, message in (
+        ({}, r"state must hold 'before': got \[\]"),
+        (ReLinearShrink(layer, kind="l2", strength=0.5).state_dict(), r"'gradient': got \[\]"),
+        (other.state_dict(), r"shapes \[\[2, 2\], .* got \[\[2, 1\], \[2\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            shrink.load_state_dict(state)
+    assert_close(shrink.state_dict(), before, rtol=0, atol=0)
+
+
 def test_example():
     """Quadratic neurons help where products of inputs matter."""
     main = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "upgrade_model.py"))["main"]
     quadratic, plain = main()
     assert quadratic < plain
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), "a", True])
+def test_what_is_no_finite_number_is_refused(value):
+    calls = {
+        "lr": lambda: relinear_param_groups(network(), value),
+        "gamma_square": lambda: relinear_param_groups(network(), 0.1, gamma_square=value),
+        "weight_decay": lambda: relinear_param_groups(network(), 0.1, weight_decay=value),
+        "strength": lambda: ReLinearShrink(network(), kind="l1", strength=value),
+    }
+    for name, call in calls.items():
+        with pytest.raises((TypeError, ValueError)) as caught:
+            call()
+        assert str(caught.value) == f"{name} must be a finite number: got {value!r}"
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,8 @@ class QuadraticLinear(QuadraticUnits):
 
     with three times the parameters; ``"compact"`` leaves out the product with W_g and has twice
     as many. One neuron computes XOR. Train it with :func:`relinear_param_groups` or
-    :class:`ReLinearShrink`: from a random start deep stacks explode.
+    :class:`ReLinearShrink`: from a random start deep stacks explode. In half precision q is
+    computed in float32, so that the linear start is a linear layer up to rounding.
 
     Args:
         in_features: width of the input.
@@ -191,6 +192,8 @@ class QuadraticLinear(QuadraticUnits):
     def from_linear(cls, module: nn.Linear, *, mode: str = "full") -> Self:
         """The layer that computes exactly what ``module`` does, with weights of its own.
 
+        In half precision it does so up to rounding, because q is computed in float32.
+
         Args:
             module: an ``nn.Linear``.
             mode: ``"full"`` or ``"compact"``.
@@ -235,7 +238,7 @@ class QuadraticConv(QuadraticUnits):
         out_channels: int,
         kernel_size: int | tuple[int, ...],
         stride: int | tuple[int, ...] = 1,
-        padding: int | tuple[int, ...] = 0,
+        padding: int | tuple[int, ...] | str = 0,
         dilation: int | tuple[int, ...] = 1,
         groups: int = 1,
         bias: bool = True,
@@ -253,10 +256,11 @@ class QuadraticConv(QuadraticUnits):
             if channels % groups:
                 raise ValueError(f"groups must divide {name}: got {groups} and {channels}")
         spread = _single if self.dimensions == 1 else _pair
-        kernel, steps, zeros, gaps = (
-            tuple(spread(size)) for size in (kernel_size, stride, padding, dilation)
-        )
+        kernel, steps, gaps = (tuple(spread(size)) for size in (kernel_size, stride, dilation))
         _require_sizes(self.dimensions, kernel_size=kernel, stride=steps, dilation=gaps)
+        if isinstance(padding, str):
+            padding = _zeros(padding, kernel, steps, gaps)
+        zeros = tuple(spread(padding))
         _require_sizes(self.dimensions, 0, padding=zeros)
         shape = (out_channels, in_channels // groups, *kernel)
         geometry = Geometry(self.dimensions, steps, zeros, gaps, groups)
@@ -266,6 +270,8 @@ class QuadraticConv(QuadraticUnits):
     @classmethod
     def from_conv(cls, module: nn.Module, *, mode: str = "full") -> Self:
         """The layer that computes exactly what ``module`` does, with weights of its own.
+
+        In half precision it does so up to rounding, because q is computed in float32.
 
         Args:
             module: a convolution of as many dimensions; groups too, but not transposed, and padded
@@ -287,7 +293,7 @@ class QuadraticConv(QuadraticUnits):
             module.out_channels,
             module.kernel_size,
             module.stride,
-            _padding(module),
+            module.padding,
             module.dilation,
             module.groups,
             module.bias is not None,
@@ -331,7 +337,7 @@ class QuadraticConv1d(QuadraticConv):
         out_channels: of the output.
         kernel_size: positions.
         stride: as in ``nn.Conv1d``.
-        padding: zeros on both sides.
+        padding: zeros on both sides, or ``"same"`` or ``"valid"`` as in ``nn.Conv1d``.
         dilation: as in ``nn.Conv1d``.
         groups: as in ``nn.Conv1d``.
         bias: b_r and c; b_g, the 1 of the linear start, is always there.
@@ -370,7 +376,7 @@ class QuadraticConv2d(QuadraticConv):
         out_channels: of the output.
         kernel_size: height and width, or one number.
         stride: as in ``nn.Conv2d``.
-        padding: zeros on every side.
+        padding: zeros on every side, or ``"same"`` or ``"valid"`` as in ``nn.Conv2d``.
         dilation: as in ``nn.Conv2d``.
         groups: as in ``nn.Conv2d``.
         bias: b_r and c; b_g, the 1 of the linear start, is always there.
@@ -409,11 +415,19 @@ def _require_sizes(dimensions: int, least: int = 1, **sizes: tuple[Any, ...]) ->
                 raise ValueError(f"{name} must be at least {least}: got {value}")
 
 
-def _padding(module: nn.Conv1d | nn.Conv2d) -> tuple[int, ...]:
-    """In numbers, also where it was given as ``"same"`` or ``"valid"``."""
-    if not isinstance(module.padding, str):
-        return tuple(module.padding)
-    ends = module._reversed_padding_repeated_twice[::-1]
-    if ends[::2] != ends[1::2]:
-        raise ValueError(f"padding must be alike on both sides: got {module.padding!r}")
-    return tuple(ends[::2])
+def _zeros(
+    padding: str, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> tuple[int, ...]:
+    """``"same"`` or ``"valid"`` in numbers."""
+    if padding == "valid":
+        return (0,) * len(kernel)
+    if padding != "same":
+        raise ValueError(f"padding must be 'same', 'valid' or whole numbers: got {padding!r}")
+    if any(step != 1 for step in stride):
+        raise ValueError(f"stride must be 1 where padding is 'same': got {list(stride)}")
+    totals = [gap * (size - 1) for gap, size in zip(dilation, kernel, strict=True)]
+    if any(total % 2 for total in totals):
+        raise ValueError(
+            f"padding must be alike on both sides: got 'same' with kernel_size {list(kernel)}"
+        )
+    return tuple(total // 2 for total in totals)

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from torch import nn
 
 from neurarium.neurons.quadratic import (
+    INITS,
     QuadraticConv1d,
     QuadraticConv2d,
     QuadraticLinear,
@@ -29,6 +30,9 @@ def to_quadratic(
 ) -> nn.Module:
     """Make the layers of a model quadratic; until it is trained on, it computes what it did.
 
+    Bit for bit in float32 and float64; in half precision up to rounding, because the quadratic
+    form is computed in float32.
+
     `On Expressivity and Trainability of Quadratic Networks <https://arxiv.org/abs/2110.06081>`_
     keeps the first layer of the image and the classifier conventional: name them in ``skip``.
     Subclasses of the types are left alone, because they may do something else, and a layer that is
@@ -47,8 +51,9 @@ def to_quadratic(
         The model with quadratic layers.
 
     Raises:
-        TypeError: a type that has no quadratic form.
-        ValueError: no such layer; a name in ``skip`` that is none.
+        TypeError: a type that has no quadratic form; ``types`` or ``skip`` that is no collection.
+        ValueError: no such layer; a name in ``skip`` that is none; an unknown ``mode`` or ``init``;
+            a layer that shares a parameter with another module, from which it would part.
 
     Example:
         >>> import torch
@@ -58,17 +63,18 @@ def to_quadratic(
         >>> torch.equal(quadratic(x), model(x)), type(quadratic[0]).__name__
         (True, 'QuadraticLinear')
     """
-    for kind in types:
-        if kind not in CONVERTED:
-            raise TypeError(f"types must be nn.Linear, nn.Conv1d or nn.Conv2d: got {kind.__name__}")
-    names = {name for name, _ in model.named_modules()}
+    if init not in INITS:
+        raise ValueError(f"init must be 'relinear' or 'random': got {init!r}")
+    _require_types(types)
+    if isinstance(skip, str):
+        raise TypeError(f"skip must be a collection of names: got {skip!r}; write [{skip!r}]")
+    names = {name for name, _ in model.named_modules(remove_duplicate=False)}
     if unknown := sorted(set(skip) - names):
         raise ValueError(f"skip must name modules of the model: got {', '.join(unknown)}")
+    _require_untied(model, types, skip)
     model = model if inplace else copy.deepcopy(model)
     made: dict[int, nn.Module] = {}
-    for name, module in list(model.named_modules(remove_duplicate=False)):
-        if type(module) not in types or any(_within(name, part) for part in skip):
-            continue
+    for name, module in _chosen(model, types, skip):
         if id(module) not in made:
             made[id(module)] = _quadratic(module, mode, init)
         if not name:
@@ -87,8 +93,47 @@ def found(model: nn.Module) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
+def _chosen(
+    model: nn.Module, types: tuple[type[nn.Module], ...], skip: Collection[str]
+) -> list[tuple[str, nn.Module]]:
+    return [
+        (name, module)
+        for name, module in model.named_modules(remove_duplicate=False)
+        if type(module) in types and not any(_within(name, part) for part in skip)
+    ]
+
+
 def _within(name: str, part: str) -> bool:
     return name == part or name.startswith(f"{part}.")
+
+
+def _require_types(types: tuple[type[nn.Module], ...]) -> None:
+    if isinstance(types, type):
+        raise TypeError(
+            f"types must be a tuple: got {types.__name__}; write (nn.{types.__name__},)"
+        )
+    for kind in types:
+        if kind not in CONVERTED:
+            name = getattr(kind, "__name__", repr(kind))
+            raise TypeError(f"types must be nn.Linear, nn.Conv1d or nn.Conv2d: got {name}")
+
+
+def _require_untied(
+    model: nn.Module, types: tuple[type[nn.Module], ...], skip: Collection[str]
+) -> None:
+    chosen = {name for name, _ in _chosen(model, types, skip)}
+    holders: dict[int, list[tuple[str, str, nn.Module]]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        for full, parameter in module.named_parameters(name, recurse=False):
+            holders.setdefault(id(parameter), []).append((full, name, module))
+    for tied in holders.values():
+        converted = sum(name in chosen for _, name, _ in tied)
+        modules = {id(module) for _, _, module in tied}
+        if converted and (len(modules) > 1 or converted < len(tied)):
+            raise ValueError(
+                "layers to convert must have parameters of their own: got the tied "
+                f"{' and '.join(full for full, _, _ in tied)}; name their layers in skip"
+            )
 
 
 def _quadratic(module: nn.Module, mode: str, init: str) -> QuadraticUnits:

@@ -123,7 +123,8 @@ class _Quadratic(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Found:
-        tensors, factors = ctx.saved_tensors[:7], ctx.saved_tensors[7:]
+        saved = ctx.saved_tensors  # once: under gradient checkpointing there is no second time
+        tensors, factors = saved[:7], saved[7:]
         needed = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():  # second derivatives
             found = _differentiable(ctx.geometry, tensors, needed, gradients[0])

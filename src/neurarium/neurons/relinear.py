@@ -7,8 +7,10 @@ back towards (0, 1, 0, 0) after every step, in proportion or by a constant.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -48,7 +50,8 @@ def relinear_param_groups(
         not empty.
 
     Raises:
-        ValueError: a number out of range, or no quadratic layer.
+        TypeError: what is no number.
+        ValueError: a number out of range or not finite, or no quadratic layer.
 
     Example:
         >>> from neurarium.neurons import QuadraticLinear
@@ -56,11 +59,10 @@ def relinear_param_groups(
         >>> [(group["name"], group["lr"]) for group in groups]
         [('base', 0.1), ('interaction', 1e-05), ('interaction_bias', 1e-05), ('square', 1e-05)]
     """
-    _require_share("gamma_interaction", gamma_interaction)
-    _require_share("gamma_square", gamma_square)
-    for argument, value in (("lr", lr), ("weight_decay", weight_decay)):
-        if not value >= 0:
-            raise ValueError(f"{argument} must be at least 0: got {value}")
+    _require_number("gamma_interaction", gamma_interaction, most=1)
+    _require_number("gamma_square", gamma_square, most=1)
+    _require_number("lr", lr)
+    _require_number("weight_decay", weight_decay)
     layers = _layers(model)
     interaction = [layer.interaction_weight for layer in layers]
     interaction_bias = [layer.interaction_bias for layer in layers]
@@ -87,14 +89,17 @@ def check_relinear(model: nn.Module, optimizer: Optimizer) -> bool:
     """Whether an optimizer restrains the quadratic terms; a warning says so where it does not.
 
     ``SGD(model.parameters(), lr)`` trains them at full speed, which the ReLinear of
-    https://arxiv.org/abs/2110.06081 is there to avoid.
+    https://arxiv.org/abs/2110.06081 is there to avoid. An optimizer that was built before
+    ``to_quadratic`` trains nothing of the quadratic layers, and one that decays b_g pulls it away
+    from the linear point.
 
     Args:
         model: with quadratic layers.
         optimizer: over its parameters.
 
     Returns:
-        True where the quadratic terms have a smaller learning rate than the linear branch.
+        True where the optimizer holds every linear weight that is trained, the quadratic terms
+        have a smaller learning rate than these, and b_g does not decay.
 
     Raises:
         ValueError: no quadratic layer.
@@ -105,19 +110,35 @@ def check_relinear(model: nn.Module, optimizer: Optimizer) -> bool:
         >>> check_relinear(model, torch.optim.SGD(relinear_param_groups(model, 0.1)))
         True
     """
-    rates = {id(p): float(g["lr"]) for g in optimizer.param_groups for p in g["params"]}
-    for layer in _layers(model):
+    layers = list(_layers(model))
+    wrong = _wrong(layers, optimizer)
+    if wrong is not None:
+        warnings.warn(f"optimizer {wrong}", UserWarning, stacklevel=2)
+    return wrong is None
+
+
+def _wrong(layers: Iterable[QuadraticUnits], optimizer: Optimizer) -> str | None:
+    groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    rates = {key: float(group["lr"]) for key, group in groups.items()}
+    for layer in layers:
         base = rates.get(id(layer.linear_weight))
-        for parameter, _ in layer.linear_point():
-            if base is not None and rates.get(id(parameter), 0.0) >= base > 0:
-                warnings.warn(
-                    "optimizer trains the quadratic terms as fast as the linear ones: build it "
-                    "from relinear_param_groups(model, lr), or step a ReLinearShrink after it",
-                    UserWarning,
-                    stacklevel=2,
-                )
-                return False
-    return True
+        if base is None and layer.linear_weight.requires_grad:
+            return (
+                "does not hold the linear weights of the quadratic layers, as when it is built "
+                "before to_quadratic: build it from relinear_param_groups(model, lr)"
+            )
+        terms = [rates.get(id(parameter), 0.0) for parameter, _ in layer.linear_point()]
+        if base is not None and any(rate >= base > 0 for rate in terms):
+            return (
+                "trains the quadratic terms as fast as the linear ones: build it from "
+                "relinear_param_groups(model, lr), or step a ReLinearShrink after it"
+            )
+        if groups.get(id(layer.interaction_bias), {}).get("weight_decay", 0.0) > 0:
+            return (
+                "decays the interaction biases towards 0, away from their linear point 1: build "
+                "it from relinear_param_groups(model, lr), or set their weight_decay to 0"
+            )
+    return None
 
 
 class ReLinearShrink:
@@ -135,7 +156,9 @@ class ReLinearShrink:
     ============  ===================================================  ============
 
     ``gradient`` does what :func:`relinear_param_groups` does, at the price of a copy of the terms;
-    it serves where the optimizer's groups are not yours to choose.
+    it serves where the optimizer's groups are not yours to choose. Of that kind :meth:`state_dict`
+    belongs to the model's: load both together, since after loading the model alone the next step
+    would go back to the values that were copied before.
 
     Args:
         model: with quadratic layers.
@@ -143,7 +166,8 @@ class ReLinearShrink:
         strength: γ, α or β.
 
     Raises:
-        ValueError: an unknown kind, a strength out of range, or no quadratic layer.
+        TypeError: a strength that is no number.
+        ValueError: an unknown kind, a strength out of range or not finite, or no quadratic layer.
 
     Example:
         >>> from neurarium.neurons import QuadraticLinear
@@ -156,10 +180,7 @@ class ReLinearShrink:
     def __init__(self, model: nn.Module, *, kind: str, strength: float) -> None:
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}: got {kind!r}")
-        if kind != "l1":
-            _require_share("strength", strength)
-        elif not strength >= 0:
-            raise ValueError(f"strength must be at least 0: got {strength}")
+        _require_number("strength", strength, most=math.inf if kind == "l1" else 1)
         pairs = [pair for layer in _layers(model) for pair in layer.linear_point()]
         unique = {id(parameter): (parameter, value) for parameter, value in pairs}
         self.kind, self.strength = kind, strength
@@ -171,7 +192,7 @@ class ReLinearShrink:
         """Shrink; call it after ``optimizer.step()``. Arguments are ignored."""
         for place, (parameter, linear) in enumerate(self._terms):
             if self.kind == "gradient":
-                before = self._before[place]
+                before = self._before[place] = self._before[place].to(parameter)
                 before.lerp_(parameter, self.strength)
                 parameter.copy_(before)
             elif self.kind == "l2":
@@ -181,14 +202,25 @@ class ReLinearShrink:
                 parameter.copy_(nn.functional.softshrink(away, self.strength)).add_(linear)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs: the values before the next step."""
+        """What a resumed run needs beside the model's own: the values before the next step."""
         return {"before": [value.clone() for value in self._before]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take what :meth:`state_dict` gave."""
+        """Take what :meth:`state_dict` gave; load the model's state of the same step too.
+
+        Raises:
+            ValueError: the state of another kind or another model.
+        """
+        if "before" not in state:
+            raise ValueError(f"state must hold 'before': got {sorted(state)}")
+        ours, theirs = ([list(v.shape) for v in vs] for vs in (self._before, state["before"]))
+        if ours != theirs:
+            raise ValueError(
+                f"state must hold values of shapes {ours} for kind {self.kind!r}: got {theirs}"
+            )
         with torch.no_grad():
-            for ours, theirs in zip(self._before, state["before"], strict=True):
-                ours.copy_(theirs)
+            for value, loaded in zip(self._before, state["before"], strict=True):
+                value.copy_(loaded)
 
     def _copied(self) -> list[Tensor]:
         return [parameter.detach().clone() for parameter, _ in self._terms]
@@ -203,6 +235,11 @@ def _layers(model: nn.Module) -> Iterable[QuadraticUnits]:
     return layers
 
 
-def _require_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie in [0, 1]: got {value}")
+def _require_number(name: str, value: float, *, most: float = math.inf) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a finite number: got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number: got {value}")
+    if not 0 <= value <= most:
+        place = "be at least 0" if most == math.inf else f"lie in [0, {most:g}]"
+        raise ValueError(f"{name} must {place}: got {value}")

@@ -9,8 +9,9 @@ images are named right as by guessing.
 ``accuracy``: three-layer perceptrons and small residual networks on Fashion-MNIST. Every method
 gets the same number of configurations, chosen on validation images; beside the paper's comparison
 at the same structure, which gives the quadratic network three times the parameters, there are
-conventional networks of equal parameters (``wide``) and of equal time (``longer``), the two ways
-of shrinking weights, the compact variant and ReZero.
+conventional networks of equal parameters (``wide``, the nearest width) and of equal time
+(``longer``), the two ways of shrinking weights, the compact variant and ReZero. Weight decay
+pulls every quadratic term towards the linear point, b_g not at all.
 
 ``path``: test accuracy from the conventional network to the unrestrained quadratic one, along the
 strength of each of the three ways of restraining the quadratic terms.

@@ -46,20 +46,22 @@ def conventional(problem: Problem, settings: Settings) -> Prepared:
 
 
 def wide(problem: Problem, settings: Settings) -> Prepared:
-    """The conventional network with as many parameters as the full quadratic one."""
+    """The conventional network of the width whose parameters are nearest the quadratic one's."""
     budget = count_parameters(quadratic(problem))
-    width = match_width(problem.plain, budget, step=problem.step)
-    return _plain(problem.plain(width), settings)
+    below = match_width(problem.plain, budget, step=problem.step)
+    around = [problem.plain(width) for width in (below, below + problem.step)]
+    nearest = min(around, key=lambda model: abs(count_parameters(model) - budget))
+    return _plain(nearest, settings)
 
 
 def random_start(problem: Problem, settings: Settings) -> Prepared:
     """Quadratic, every branch drawn like an ordinary layer, all trained alike."""
-    return _plain(quadratic(problem, init="random"), settings)
+    return _restrained(quadratic(problem, init="random"), settings, 1.0)
 
 
 def unrestrained(problem: Problem, settings: Settings) -> Prepared:
     """Quadratic from the linear point, the quadratic terms trained like the rest."""
-    return _plain(quadratic(problem), settings)
+    return _restrained(quadratic(problem), settings, 1.0)
 
 
 def relinear(
@@ -67,17 +69,12 @@ def relinear(
 ) -> Prepared:
     """Quadratic from the linear point with smaller steps for the quadratic terms (sg)."""
     model = quadratic(problem, mode=mode, **arguments)
-    gamma, rate = settings.get("gamma", 1e-4), settings["lr"]
-    decay = settings.get("weight_decay", 0.0)
-    groups = relinear_param_groups(
-        model, rate, gamma_interaction=gamma, gamma_square=gamma, weight_decay=decay
-    )
-    return Prepared(model, groups)
+    return _restrained(model, settings, settings.get("gamma", 1e-4))
 
 
 def shrunk(kind: str, problem: Problem, settings: Settings) -> Prepared:
     """Quadratic from the linear point, pulled back to it after every step (sw)."""
-    prepared = _plain(quadratic(problem), settings)
+    prepared = unrestrained(problem, settings)
     shrink = ReLinearShrink(prepared.model, kind=kind, strength=settings["strength"])
     return Prepared(prepared.model, prepared.groups, (shrink.step,))
 
@@ -94,6 +91,14 @@ def _plain(model: nn.Module, settings: Settings) -> Prepared:
     decay = settings.get("weight_decay", 0.0)
     group = {"params": list(model.parameters()), "lr": settings["lr"], "weight_decay": decay}
     return Prepared(model, [group])
+
+
+def _restrained(model: nn.Module, settings: Settings, gamma: float) -> Prepared:
+    """With γ = 1 all terms learn alike; weight decay leaves b_g alone whatever γ is."""
+    decay = settings.get("weight_decay", 0.0)
+    shares = {"gamma_interaction": gamma, "gamma_square": gamma}
+    groups = relinear_param_groups(model, settings["lr"], **shares, weight_decay=decay)
+    return Prepared(model, groups)
 
 
 METHODS: dict[str, Callable[[Problem, Settings], Prepared]] = {

@@ -90,18 +90,25 @@ def survived(rival: str, records: Records) -> list[float]:
 
 
 def at_best_rate(method: str, records: Records) -> float:
-    """Mean test accuracy over depths and seeds at the rate that validation images choose."""
+    """Mean test accuracy over depths and seeds, each at the rate that validation images choose.
+
+    Of rates that are level on them the first counts.
+    """
     chosen = records.ok.where(method=method)
     keys = ("dataset", "depth", "seed", "lr")
     validation, test = (chosen.values(name, *keys) for name in ("validation", "accuracy"))
     best: dict[tuple[object, ...], tuple[float, float]] = {}
     for key, value in validation.items():
-        best[key[:-1]] = max(best.get(key[:-1], (-1.0, 0.0)), (value, test[key]))
+        if value > best.get(key[:-1], (-1.0, 0.0))[0]:
+            best[key[:-1]] = (value, test[key])
     return float(np.mean([accuracy for _, accuracy in best.values()]))
 
 
 def no_worse_than_conventional(records: Records) -> bool:
-    """The second half of the claim: at least the accuracy of the same structure, in the mean."""
+    """The second half of the claim: at least the mean accuracy of the same structure.
+
+    It is the mean over depths and seeds at the validated best rate, not the mean over the grid.
+    """
     return at_best_rate("relinear", records) >= at_best_rate("conventional", records)
 
 
@@ -114,7 +121,7 @@ def tables(records: Records) -> tuple[Table, ...]:
         (f"{d} layers", *(failed.get((d, m)) for m in methods)) for d in depths
     )
     best: tuple[str | float | None, ...] = (
-        "accuracy at the best rate",
+        "mean accuracy at the validated best rate",
         *(at_best_rate(m, records) for m in methods),
     )
     return (Table("Share of failed runs over learning rates", ("", *methods), rows, (best,)),)
@@ -130,8 +137,9 @@ STABILITY = Experiment(
     claims=(
         Claim(
             "Over learning rates and depths a random start fails more often than ReLinear, by at "
-            "least a tenth of the grid, and ReLinear is at least as accurate as the conventional "
-            "network of the same structure",
+            "least a tenth of the grid, and in the mean over depths and seeds, each at the "
+            "learning rate that validation images choose, ReLinear is at least as accurate as the "
+            "conventional network of the same structure",
             "abstract; the repository's figure of guaranteed improvements",
             partial(survived, "random"),
             smallest=0.1,
