@@ -8,7 +8,7 @@ import pytest
 
 from neurarium.estimators import KANRegressor, load_estimator
 
-FEW = ["--num-folds=3", "--num-trials=1", "--num-steps=20", "--parameters=400"]
+FEW = ["--num-folds=3", "--num-trials=1", "--num-steps=20", "--parameters=1100"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +35,17 @@ def test_the_answer_is_a_table_and_words(cli):
     assert [row.split()[0] for row in rows[:4]] == ["mlp", "kan", "spline_mlp", "boosting"]
     assert "KAN" in rows[5]
     assert "interval" in rows[5] or "in every fold" in rows[5]
+
+
+def test_an_odd_cell_among_numbers_gets_a_warning(cli):
+    frame = pd.read_csv("my.csv").astype({"level": object})
+    frame.loc[4, "level"] = "n/k"
+    frame.to_csv("my.csv", index=False)
+    code, out, err = assess(cli)
+    assert (code, "KAN" in out) == (0, True)
+    assert err.startswith(
+        "warning: column 'level' is taken for 4 categories, and all its cells but 'n/k' are numbers"
+    )
 
 
 def test_json_holds_every_fold(cli):
@@ -65,6 +76,14 @@ def test_numbers_can_be_categories(cli):
         (["--target", "label", "--categorical", "colr"], "did you mean 'colour'?"),
         (["--target", "label", "--num-folds", "40"], "X must have at least 160 rows: got 60"),
         (["--target", "label", "--budget", "watts"], "--budget"),
+        (
+            ["--target", "label", "--parameters", "210"],
+            "parameters must be larger for arms of equal size: got 210, and the nearest kan spends",
+        ),
+        (
+            ["--target", "label", "--parameters", "50"],
+            "must be at least 80, one unit in each hidden layer: got 50; take",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_sentence(wrong, words, message):

@@ -36,7 +36,13 @@ from neurarium.experiments.kan_assessment.problems import _flat, load_sklearn, p
 from neurarium.experiments.kan_assessment.recovery import RECOVERY, choose, printed_error
 from neurarium.experiments.kan_assessment.speed import SPEED, RecursiveKAN, build
 from neurarium.experiments.kan_assessment.training import Network, outputs, train
-from neurarium.experiments.kan_assessment.widths import parameter_cost, sizes_for, widths_near
+from neurarium.experiments.kan_assessment.widths import (
+    fitting_parameters,
+    flop_limit,
+    parameter_cost,
+    sizes_for,
+    widths_near,
+)
 
 mpl.use("Agg")
 COMPARISON, BUDGETS = EXPERIMENTS[:2]
@@ -90,18 +96,44 @@ def test_counted_parameters_are_those_of_the_network(arm):
     )
 
 
+SHAPES = [(2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (9, 1), (10, 1), (13, 3), (30, 2), (64, 10),
+          (784, 10), (768, 10)]  # fmt: skip
+"""Inputs and outputs of formulas, tables and images of the presets."""
+
+
+@pytest.mark.parametrize("ends", SHAPES)
+@pytest.mark.parametrize("arm", ARMS)
+def test_widths_spend_the_flops_within_two_percent(arm, ends):
+    """A KAN of one unit a layer had 1.81 times the MLP's on digits."""
+    budget = FULL.wide_parameters if ends[0] > 100 else FULL.parameters
+    limit = flop_limit(budget, *ends)
+    for settings in ARMS[arm].choices():
+        sizes = sizes_for(arm, "flops", budget, *ends, settings)
+        assert abs(ARMS[arm].total_flops(sizes, settings) / limit - 1) <= 0.02, (sizes, settings)
+        assert min(sizes[1:-1]) >= 5
+
+
 def test_flops_and_structure():
-    mlp = sizes_for("mlp", "parameters", 5000, 2, 1)
-    assert mlp == sizes_for("mlp", "flops", 5000, 2, 1)
-    limit = ARMS["mlp"].total_flops(mlp, {"activation": "gelu"})
-    (a, b) = mlp[1:3]
-    assert limit == 2 * (2 * a + a * b + b) + 14 * (a + b)
-    kan = sizes_for("kan", "flops", 5000, 2, 1)
-    spent = ARMS["kan"].total_flops(kan, {"grid_size": 5})
-    assert abs(spent / limit - 1) < 0.15  # one edge costs 270
+    limit = flop_limit(5000, 64, 10)
+    costly = ARMS["kan"].total_flops((64, 8, 8, 10), {"grid_size": 10})
+    assert limit == costly > 20 * 2 * 5000  # the MLP grows too
+    a, b = sizes_for("mlp", "flops", 5000, 64, 10)[1:3]
+    spent = 2 * (64 * a + a * b + 10 * b) + 14 * (a + b)
+    assert spent == pytest.approx(limit, rel=0.02)
+    many = sizes_for("mlp", "parameters", 50_000, 2, 1)
+    assert many == sizes_for("mlp", "flops", 50_000, 2, 1)  # enough for eight units of a KAN
     assert sizes_for("mlp", "structure", 5000, 2, 1) == sizes_for("kan", "parameters", 5000, 2, 1)
-    with pytest.raises(ValueError, match="budget must allow one unit in each hidden layer, 102"):
+    with pytest.raises(ValueError, match="parameters must be at least 102, one unit in each"):
         widths_near(lambda sizes: 100 + sizes[1] + sizes[2], 50, 1, 1)
+
+
+def test_a_budget_that_whole_units_miss_is_refused():
+    with pytest.raises(ValueError, match=r"got 200, and the nearest kan spends 9\d\.\d% of the"):
+        sizes_for("kan", "parameters", 200, 3, 2, {"grid_size": 10})
+    larger = fitting_parameters(200, lambda size: sizes_for("kan", "parameters", size, 3, 2))
+    assert larger is not None
+    assert sizes_for("kan", "parameters", larger, 3, 2)
+    assert fitting_parameters(1, lambda size: sizes_for("kan", "parameters", size, 999, 2)) is None
 
 
 @pytest.mark.parametrize("full_batch", [False, True])
@@ -237,7 +269,7 @@ def test_points_and_gaps_have_their_signs():
 def test_the_recursive_network_is_the_same_function():
     torch.manual_seed(0)
     config = SPEED.presets["smoke"]
-    kan = build("kan", config, 500)
+    kan = build("kan", config, 1300).eval()
     x = torch.rand(20, config.in_features) * 6 - 3  # beyond the grid too
     assert_close(RecursiveKAN(kan)(x), kan(x), atol=1e-5, rtol=1e-5)
 
@@ -322,7 +354,7 @@ def smooth_table(rows=300):
     return X, y
 
 
-FEW = {"num_trials": 1, "num_steps": 40, "parameters": 400, "num_folds": 3}
+FEW = {"num_trials": 1, "num_steps": 40, "parameters": 650, "num_folds": 3}
 
 
 def test_assess_compares_at_equal_parameters():
@@ -330,7 +362,7 @@ def test_assess_compares_at_equal_parameters():
     found = assess(X, y, **FEW)
     assert found.task == "regression"
     assert {len(scores) for scores in found.scores.values()} == {3}
-    assert all(abs(size / 400 - 1) <= 0.05 for size in found.parameters.values())
+    assert all(abs(size / 650 - 1) <= 0.02 for size in found.parameters.values())
     assert found.difference.mean == pytest.approx(
         np.mean(found.scores["kan"]) - np.mean(found.scores["mlp"])
     )
@@ -370,7 +402,8 @@ def test_the_words_follow_the_interval(found, pays, begins):
         ({"y": np.full(300, np.nan)}, "y must have no missing values: got 300"),
         ({"y": np.zeros(299)}, "y must have one target a row: got 299 for 300 rows"),
         ({"y": np.array(["a"] * 298 + ["b"] * 2)}, "at least 3 rows of each class"),
-        ({"parameters": 20}, "budget must allow one unit"),
+        ({"parameters": 20}, "for arms of equal size: got 20, and the nearest mlp spends 95.0%"),
+        ({"parameters": 10}, "parameters must be at least .*, one unit in each hidden .* got 10"),
         ({"parameters": 0}, "parameters must be at least 1"),
         ({"budget": "adam"}, "budget must be one of parameters, flops, seconds, structure"),
         ({"seconds": 0.0}, "seconds must be finite and positive: got 0"),

@@ -25,7 +25,8 @@ class Assess:
         categorical: columns of numbers that are categories; text and booleans always are.
         budget: what is equal: parameters, flops (by published formulas), seconds of training, or
             structure (the same widths).
-        parameters: of every network; by default 5000, or more where there are many columns.
+        parameters: of every network; by default 5000, or more where there are many columns. With
+            --budget flops the MLP's, or more where a KAN of eight units a layer needs more.
         seconds: of one training, with --budget seconds.
         num_folds: of the cross-validation.
         num_trials: configurations that every network tries in every fold.

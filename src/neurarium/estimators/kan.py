@@ -22,9 +22,9 @@ class KANClassifier(ClassifierMixin, KANEstimator):
     `KAN: Kolmogorov-Arnold Networks <https://arxiv.org/abs/2404.19756>`_: layers
     :math:`y_o = \sum_i \phi_{oi}(x_i)` (:class:`neurarium.neurons.KAN`), trained by AdamW on the
     cross-entropy. Numbers are standardised, categories one-hot, and a column with missing cells
-    gets a further input that says so. Spline grids are moved to the training rows at the start.
-    For numeric columns with smooth effects; on most tables an MLP or boosting does as well
-    (https://arxiv.org/abs/2407.11075).
+    gets a further input that says so. Grids of B-splines on edges are moved to the training rows at
+    the start. For numeric columns with smooth effects; on most tables an MLP or boosting does as
+    well (https://arxiv.org/abs/2407.11075).
 
     Args:
         hidden_features: width of each hidden layer; a number means one, () a sum of functions of
@@ -33,7 +33,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         grid_size: of the layer's functions; None: the layer's own default.
         degree: of splines and polynomials; None: the layer's own default.
         norm: of every layer's input: ``"layer"``, ``"batch"`` or None.
-        adapt_grid: move spline grids to quantiles of the training rows before training.
+        adapt_grid: move the grids of ``layer="bspline"`` to quantiles of the training rows before
+            training; other layers keep theirs, ``"spline_mlp"`` and ``"spline_first_mlp"`` too.
         regularization: weight of the penalty that makes edges few and small.
         num_epochs: passes over the training rows at most.
         batch_size: rows in a step.
@@ -101,7 +102,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
         grid_size: of the layer's functions; None: the layer's own default.
         degree: of splines and polynomials; None: the layer's own default.
         norm: of every layer's input: ``"layer"``, ``"batch"`` or None.
-        adapt_grid: move spline grids to quantiles of the training rows before training.
+        adapt_grid: move the grids of ``layer="bspline"`` to quantiles of the training rows before
+            training; other layers keep theirs, ``"spline_mlp"`` and ``"spline_first_mlp"`` too.
         regularization: weight of the penalty that makes edges few and small.
         num_epochs: passes over the training rows at most.
         batch_size: rows in a step.

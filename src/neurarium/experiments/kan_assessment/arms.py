@@ -8,7 +8,7 @@ tuned besides the optimiser's settings is its own: activations of MLPs, numbers 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -48,6 +48,11 @@ class Arm:
     def defaults(self) -> dict[str, Any]:
         """The first value of every setting."""
         return {name: values[0] for name, values in self.space.items()}
+
+    def choices(self) -> Iterator[dict[str, Any]]:
+        """Every combination of its settings."""
+        for values in itertools.product(*self.space.values()):
+            yield dict(zip(self.space, values, strict=True))
 
     def own(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Those settings that the network is built from."""
@@ -168,7 +173,7 @@ ARMS: dict[str, Arm] = {
         "operations",
     ),
 }
-"""Name → arm; ``kan`` has the B-splines of the paper and the start of its authors."""
+"""Name → arm; ``kan`` has the B-splines of the paper and starts as its authors' pykan does."""
 
 CORE_ARMS = ("mlp", "kan", "spline_mlp", "spline_first_mlp")
 """Those that the assessment's claims are about."""

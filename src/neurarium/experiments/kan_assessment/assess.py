@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -25,16 +26,15 @@ from neurarium.memory.arguments import require_count
 
 from .arms import ARMS
 from .comparison import configurations
-from .problems import Part, Problem, encoder_of
+from .problems import Part, Problem, encoder_of, standardised_targets
 from .training import Network, outputs, seconds_per_step, train
-from .widths import sizes_for
+from .user_table import check_columns, read_user_table, split_rows
+from .widths import fitting_parameters, sizes_for
 
-TASKS = ("auto", "classification", "regression")
-MOST_CLASSES = 20
-"""A target of whole numbers with more values than this is a quantity."""
 DEFAULT_PARAMETERS, UNITS, PER_EDGE = 5000, 8, 10
 """Without a budget: so many, or enough for that many units of a KAN."""
 SECONDS_STEPS = 10
+MOST_SEED = 2**32 - 1
 EQUAL = {
     "parameters": "with as many parameters",
     "flops": "with as many FLOPs",
@@ -134,13 +134,15 @@ def assess(
     Gradient boosting with scikit-learn's defaults stands beside the networks for orientation.
 
     Args:
-        X: table (n, F), a DataFrame or an array; NaN and None are missing cells.
-        y: targets (n,), none missing.
+        X: table (n, F), a DataFrame or a dense array; NaN and None are missing cells. A column of
+            text with a few odd cells among numbers gets a warning.
+        y: targets (n,) or (n, 1), none missing.
         task: ``"auto"`` takes text, booleans and up to 20 different whole numbers for classes.
         arms: names in the registry; ``mlp`` and ``kan`` must be among them.
-        budget: what is equal: ``"parameters"``, ``"flops"`` by KANbeFair's formulas, ``"seconds"``
-            of training (and parameters), or ``"structure"``.
-        parameters: of every arm; by default 5000, or more where there are many columns.
+        budget: what is equal: ``"parameters"`` within 2 %, ``"flops"`` within 2 % by KANbeFair's
+            formulas, ``"seconds"`` of training (and parameters), or ``"structure"``.
+        parameters: of every arm; by default 5000, or more where there are many columns. With
+            ``"flops"`` the MLP's, or more where a KAN of eight units a layer needs more FLOPs.
         seconds: of one training, with ``budget="seconds"``.
         num_folds: of the cross-validation.
         num_trials: configurations that every arm tries in every fold.
@@ -152,9 +154,11 @@ def assess(
         progress: called with the share that is done.
 
     Raises:
-        TypeError: counts that are no whole numbers.
-        ValueError: too few rows, one class, a class with fewer rows than folds, NaN in y, text
-            for a regression, numbers out of their range, or unknown names.
+        TypeError: counts and seeds that are no whole numbers, sparse tables, or no table.
+        ValueError: too few rows, one class, a class with fewer rows than folds, NaN or complex
+            numbers in y, text for a regression, a target that is constant in a fold, text columns
+            with more categories than half the training rows, numbers out of their range, too few
+            parameters for arms of equal size, or unknown names.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -164,24 +168,26 @@ def assess(
         >>> found.task, sorted(found.scores)
         ('regression', ['boosting', 'kan', 'mlp', 'spline_mlp'])
     """
-    _check(arms, budget, task, num_folds, num_trials, num_steps, batch_size)
-    if parameters is not None:
-        require_count("parameters", parameters)
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"seconds must be finite and positive: got {seconds}")
-    if not 0 <= margin < math.inf:
-        raise ValueError(f"margin must be finite and at least 0: got {margin}")
-    frame, targets, task, size = _table(X, y, task, num_folds)
+    counts = {} if parameters is None else {"parameters": parameters}
+    _check(arms, budget, random_state, num_folds=num_folds, num_trials=num_trials,
+           num_steps=num_steps, batch_size=batch_size, **counts)  # fmt: skip
+    _check_number("seconds", seconds, zero=False)
+    _check_number("margin", margin, zero=True)
+    frame, targets, task, size = read_user_table(X, y, task, num_folds)
     effort = _Effort(budget, parameters, seconds, num_trials, num_steps, batch_size)
-    folds = _folds(targets, task, num_folds, random_state)
+    folds = split_rows(targets, task, num_folds, random_state)
+    check_columns(frame, len(folds[0][0]))
     scores: dict[str, list[float]] = {name: [] for name in (*arms, "boosting")}
     spent: dict[str, list[float]] = {name: [] for name in scores}
     sizes: dict[str, int] = {}
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         for place, rows in enumerate(folds):
             problem = _problem(frame, targets, rows, task, size, categorical_features, random_state)
+            budgeted = _parameters_for(arms, problem, effort)
             for name in arms:
-                score, taken, sizes[name] = _fit_arm(name, problem, effort, random_state + place)
+                score, taken, sizes[name] = _fit_arm(
+                    name, problem, effort, budgeted, random_state + place
+                )
                 scores[name].append(score)
                 spent[name].append(taken)
             start = time.perf_counter()
@@ -189,96 +195,37 @@ def assess(
             spent["boosting"].append(time.perf_counter() - start)
             if progress is not None:
                 progress((place + 1) / len(folds))
-    return _concluded(scores, spent, sizes, task, margin, budget)
+    fewest = min(len(test) for *_, test in folds)
+    worth = 100 / fewest if task == "classification" else 0.0
+    return _concluded(scores, spent, sizes, task, margin, worth, budget)
 
 
-def _check(arms: Sequence[str], budget: str, task: str, num_folds: int, *counts: int) -> None:
+def _check(arms: Sequence[str], budget: str, random_state: int, **counts: int) -> None:
+    if isinstance(arms, str):
+        raise TypeError(f"arms must be a list of names: got {arms!r}")
     for name in arms:
         require_known("arms", name, ARMS)
+        if list(arms).count(name) > 1:
+            raise ValueError(f"arms must be different: got {name!r} more than once")
     if not {"mlp", "kan"} <= set(arms):
         raise ValueError(f"arms must have mlp and kan among them: got {', '.join(arms)}")
     require_known("budget", budget, EQUAL)
-    require_known("task", task, TASKS)
-    names = ("num_folds", "num_trials", "num_steps", "batch_size")
-    for name, count in zip(names, (num_folds, *counts), strict=True):
+    for name, count in counts.items():
         require_count(name, count)
-    if num_folds < 3:
-        raise ValueError(f"num_folds must be at least 3: got {num_folds}")
+    if counts["num_folds"] < 3:
+        raise ValueError(f"num_folds must be at least 3: got {counts['num_folds']}")
+    if isinstance(random_state, bool) or not isinstance(random_state, SupportsIndex):
+        raise TypeError(f"random_state must be a whole number: got {random_state!r}")
+    if not 0 <= random_state.__index__() <= MOST_SEED:
+        raise ValueError(f"random_state must lie in 0 … {MOST_SEED}: got {random_state}")
 
 
-def _table(X: Any, y: Any, task: str, num_folds: int) -> tuple[Any, np.ndarray, str, int]:
-    """DataFrame, numbers or class indices, task, and how many outputs."""
-    import pandas as pd
-
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
-    frame = frame.rename(columns=str).reset_index(drop=True)
-    labels = pd.Series(np.asarray(y).reshape(-1))
-    if len(frame) != len(labels):
-        raise ValueError(f"y must have one target a row: got {len(labels)} for {len(frame)} rows")
-    if len(frame) < 4 * num_folds:
-        raise ValueError(f"X must have at least {4 * num_folds} rows: got {len(frame)}")
-    if labels.isna().any():
-        raise ValueError(f"y must have no missing values: got {int(labels.isna().sum())}")
-    if task == "auto":
-        task = task_of(labels)
-    if task == "regression":
-        numbers = pd.to_numeric(labels, errors="coerce").to_numpy(np.float64)
-        if np.isnan(numbers).any():
-            first = labels[np.isnan(numbers)].iloc[0]
-            raise ValueError(f"y must be numbers for a regression: got {first!r}")
-        if not np.isfinite(numbers).all():
-            raise ValueError("y must be finite: got infinity")
-        if np.ptp(numbers) == 0:
-            raise ValueError(f"y must vary: got {numbers[0]:g} in every row")
-        return frame, numbers, task, 1
-    names, indices = np.unique(labels.astype(str), return_inverse=True)
-    if len(names) < 2:
-        raise ValueError(f"y must have at least 2 classes: got only {names[0]!r}")
-    counts = np.bincount(indices)
-    if counts.min() < num_folds:
-        rare = names[int(counts.argmin())]
-        raise ValueError(
-            f"y must have at least {num_folds} rows of each class, one a fold: got "
-            f"{counts.min()} of {rare!r}; leave rare classes out, or take fewer folds"
-        )
-    return frame, indices.astype(np.int64), task, len(names)
-
-
-def task_of(y: Any) -> str:
-    """Classification for text, booleans and few whole numbers, else regression.
-
-    Args:
-        y: a pandas Series.
-
-    Example:
-        >>> import pandas as pd
-        >>> task_of(pd.Series(["a", "b"])), task_of(pd.Series([0.5, 1.5]))
-        ('classification', 'regression')
-    """
-    import pandas as pd
-
-    if not pd.api.types.is_numeric_dtype(y) or pd.api.types.is_bool_dtype(y):
-        return "classification"
-    whole = bool((y % 1 == 0).all())
-    return "classification" if whole and y.nunique() <= MOST_CLASSES else "regression"
-
-
-def _folds(y: np.ndarray, task: str, num_folds: int, seed: int) -> list[tuple[np.ndarray, ...]]:
-    """Training, validation and test rows; a quarter of what does not test validates."""
-    from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
-
-    stratified = task == "classification"
-    splitter = (StratifiedKFold if stratified else KFold)(
-        num_folds, shuffle=True, random_state=seed
-    )
-    found: list[tuple[np.ndarray, ...]] = []
-    for rest, test in splitter.split(y, y):
-        enough = stratified and np.bincount(y[rest]).min() >= 2
-        train, validation = train_test_split(
-            rest, test_size=0.25, random_state=seed, stratify=y[rest] if enough else None
-        )
-        found.append((np.sort(train), np.sort(validation), test))
-    return found
+def _check_number(name: str, value: Any, *, zero: bool) -> None:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number: got {value!r}")
+    if not 0 <= float(value) < math.inf or (value == 0 and not zero):
+        least = "at least 0" if zero else "positive"
+        raise ValueError(f"{name} must be finite and {least}: got {value}")
 
 
 def _problem(
@@ -286,25 +233,41 @@ def _problem(
     categorical: Any, seed: int,
 ) -> Problem:  # fmt: skip
     encode = encoder_of(frame.iloc[rows[0]], categorical)
-    if task == "regression":
-        mean, scale = y[rows[0]].mean(), max(float(y[rows[0]].std()), 1e-12)
-        targets = torch.from_numpy((y - mean) / scale).float()[:, None]
-    else:
-        targets = torch.from_numpy(y)
+    targets = standardised_targets(y, rows[0]) if task == "regression" else torch.from_numpy(y)
     parts = [Part(encode(frame.iloc[part]), targets[torch.from_numpy(part)]) for part in rows]
     return Problem(parts, parts[0].x.shape[1], size, task, seed)
 
 
-def _fit_arm(name: str, problem: Problem, effort: _Effort, seed: int) -> tuple[float, float, int]:
+def _parameters_for(arms: Sequence[str], problem: Problem, effort: _Effort) -> int:
+    """The budget with which every configuration of every arm is of equal size."""
+    ends = problem.in_features, problem.out_features
+
+    def fits(parameters: int) -> None:
+        for name in arms:
+            for settings in configurations(name, effort.num_trials, full_batch=False):
+                sizes_for(name, effort.budget, parameters, *ends, settings)
+
+    if effort.parameters is None:
+        default = max(DEFAULT_PARAMETERS, UNITS * PER_EDGE * sum(ends))
+        return fitting_parameters(default, fits) or default
+    try:
+        fits(effort.parameters)
+    except ValueError as error:
+        enough = fitting_parameters(effort.parameters, fits)
+        advice = "" if enough is None else f"; take {enough} for {ends[0]} inputs"
+        raise ValueError(f"{error}{advice}") from None
+    return effort.parameters
+
+
+def _fit_arm(
+    name: str, problem: Problem, effort: _Effort, parameters: int, seed: int
+) -> tuple[float, float, int]:
     """Score on the test rows, seconds of a training, parameters."""
     ends = problem.in_features, problem.out_features
-    budget = effort.parameters
-    if budget is None:
-        budget = max(DEFAULT_PARAMETERS, UNITS * PER_EDGE * sum(ends))
     best: tuple[float, Network] | None = None
     taken = []
     for settings in configurations(name, effort.num_trials, full_batch=False):
-        sizes = sizes_for(name, effort.budget, budget, *ends, settings)
+        sizes = sizes_for(name, effort.budget, parameters, *ends, settings)
 
         def make(sizes: Any = sizes, settings: Any = settings) -> Network:
             torch.manual_seed(seed)
@@ -346,13 +309,13 @@ def _boosting(problem: Problem, seed: int) -> float:
 
 def _concluded(
     scores: Mapping[str, Sequence[float]], spent: Mapping[str, Sequence[float]],
-    sizes: Mapping[str, int], task: str, margin: float, budget: str,
+    sizes: Mapping[str, int], task: str, margin: float, worth: float, budget: str,
 ) -> Assessment:  # fmt: skip
     effects = [k - m for k, m in zip(scores["kan"], scores["mlp"], strict=True)]
     found = interval(effects, overlap=1 / (len(effects) - 1))
     seconds = {name: statistics.median(taken) for name, taken in spent.items()}
     means = {name: statistics.fmean(values) for name, values in scores.items()}
-    pays, said = _said(found, margin, f"an MLP {EQUAL[budget]}")
+    pays, said = _said(found, margin, f"an MLP {EQUAL[budget]}", worth)
     slower = seconds["kan"] / seconds["mlp"]
     rest = [] if budget == "seconds" else [f"Training it took {slower:.1f} times as long."]
     best = max(means, key=lambda name: means[name])
@@ -370,8 +333,17 @@ def _concluded(
     )
 
 
-def _said(found: Interval, margin: float, rival: str) -> tuple[bool | None, str]:
+def _said(
+    found: Interval, margin: float, rival: str, worth: float = 0.0
+) -> tuple[bool | None, str]:
     """Whether it pays, and the sentence that says so.
+
+    Args:
+        found: the difference.
+        margin: points that matter.
+        rival: how the MLP is called.
+        worth: points that one test row is worth; differences that are equal in all folds are no
+            evidence where this is more than the margin.
 
     Example:
         >>> _said(Interval(3.0, 2.0, 4.0, 5), 1.0, "an MLP")
@@ -381,26 +353,31 @@ def _said(found: Interval, margin: float, rival: str) -> tuple[bool | None, str]
     """
     if found.low is None or found.high is None or found.mean is None:
         same = found.mean or 0.0
+        apart = f"{same:.2f} points from {rival} in every fold"
+        if worth > margin:
+            return None, (
+                f"These rows cannot tell whether a KAN pays: {apart}, where one test row is worth "
+                f"{worth:.2f}."
+            )
         return (
             bool(same > margin),
-            f"A KAN {'pays' if same > margin else 'does not pay'} on this table: {same:.2f} points "
-            f"from {rival} in every fold.",
+            f"A KAN {'pays' if same > margin else 'does not pay'} on this table: {apart}.",
         )
-    numbers = f"(95 % interval {found.low:.2f} to {found.high:.2f})"
+    between = f"(95 % interval {found.low:.2f} to {found.high:.2f})"
     size = abs(found.mean)
     if found.low > 0 and found.mean >= margin:
-        return True, f"A KAN pays on this table: {size:.2f} points above {rival} {numbers}."
+        return True, f"A KAN pays on this table: {size:.2f} points above {rival} {between}."
     if found.high < 0:
         return (
             False,
-            f"A KAN does not pay on this table: {size:.2f} points below {rival} {numbers}.",
+            f"A KAN does not pay on this table: {size:.2f} points below {rival} {between}.",
         )
     if -margin < found.low and found.high < margin:
         return False, (
             f"A KAN does not pay on this table: the difference from {rival} is smaller than "
-            f"{margin:g} point{'' if margin == 1 else 's'} {numbers}."
+            f"{margin:g} point{'' if margin == 1 else 's'} {between}."
         )
     side = "above" if found.mean > 0 else "below"
     return None, (
-        f"These rows cannot tell whether a KAN pays: {size:.2f} points {side} {rival} {numbers}."
+        f"These rows cannot tell whether a KAN pays: {size:.2f} points {side} {rival} {between}."
     )

@@ -10,8 +10,9 @@ from neurarium.evaluation.cells import require_known
 from .arms import ARMS, CORE_ARMS
 
 BUDGETS = ("parameters", "flops", "seconds", "structure", "adam")
-"""What is equal: parameters; FLOPs by KANbeFair's formulas; parameters and seconds; widths; and
-parameters once more, with Adam alone, which is how published comparisons train."""
+"""What is equal: parameters; FLOPs by KANbeFair's formulas, enough for eight units of a KAN;
+parameters and seconds; widths; and parameters once more, with Adam alone, which is how published
+comparisons train."""
 
 TABLES = ("breast_cancer", "wine", "diabetes", "digits")
 """Tables that scikit-learn ships."""
@@ -50,7 +51,8 @@ class Config:
         datasets: names; formulas as ``feynman/2`` and ``special/jv``, tables as ``table/wine``.
         arms: names in ``ARMS``.
         budgets: of ``BUDGETS``.
-        parameters: trainable values of every arm under the budget of parameters.
+        parameters: trainable values of every arm under the budget of parameters; under that of
+            FLOPs the MLP's, or more.
         wide_parameters: the same for images and speech, whose inputs are many.
         num_trials: configurations that every arm tries on every dataset under every budget.
         tuning_share: of the steps that a trial has.
@@ -207,7 +209,7 @@ class ContinualConfig:
 FULL = Config()
 PRESETS = {
     "smoke": Config(
-        ("feynman/2", "table/wine"), ("mlp", "kan"), ("parameters",), 300, 300, 1, 1.0, 12,
+        ("feynman/2", "table/wine"), ("mlp", "kan"), ("parameters",), 1000, 1000, 1, 1.0, 12,
         0.05, 0.05, 64, 120, 200, 1,
     ),
     "quick": replace(
@@ -283,13 +285,13 @@ RECOVERY_PRESETS = {
     ),
 }  # fmt: skip
 SPEED_PRESETS = {
-    "smoke": SpeedConfig((1000,), batch_sizes=(64,), num_rounds=2, num_seeds=1),
+    "smoke": SpeedConfig((1300,), batch_sizes=(64,), num_rounds=2, num_seeds=1),
     "quick": SpeedConfig(num_rounds=5, num_seeds=1),
     "full": SpeedConfig(),
     "paper": SpeedConfig((5000, 50_000, 500_000), batch_sizes=(128, 1024), num_rounds=50),
 }
 DIMENSION_PRESETS = {
-    "smoke": DimensionConfig((2, 4), ("mlp", "kan"), 200, 100, 12, (0.0,), num_seeds=1),
+    "smoke": DimensionConfig((2, 4), ("mlp", "kan"), 400, 100, 12, (0.0,), num_seeds=1),
     "quick": DimensionConfig((2, 8), num_steps=100, num_seeds=1),
     "full": DimensionConfig(),
     "paper": DimensionConfig((2, 3, 4, 5, 6, 7, 8, 10, 12), tuple(ARMS), 20_000, 10_000, 2000),

@@ -83,6 +83,8 @@ class Problem:
     def scores(self, output: Tensor, y: Tensor) -> dict[str, float]:
         """``score`` in points (accuracy in %, or 100 R²), and ``error``: NRMSE, or the share wrong.
 
+        Targets that do not vary are judged by the training rows' deviation, which is 1.
+
         Args:
             output: of a network.
             y: targets.
@@ -90,9 +92,9 @@ class Problem:
         if self.task == "classification":
             wrong = float((output.argmax(1) != y).double().mean())
             return {"score": 100 * (1 - wrong), "error": wrong}
-        squared = float((output - y).double().square().mean())
+        squared = float((output.double() - y.double()).square().mean())
         spread = float(y.double().var(correction=0))
-        relative = squared / max(spread, 1e-300)
+        relative = squared / (spread if spread > 0 else 1.0)
         return {"score": 100 * (1 - relative), "error": relative**0.5}
 
 
@@ -205,8 +207,25 @@ def encoder_of(X: Any, categorical_features: Any = "auto") -> Callable[[Any], Te
 def _targets(y: np.ndarray, rows: np.ndarray, task: str, classes: int) -> tuple[int, Tensor]:
     if task == "classification":
         return max(classes, int(y.max()) + 1), torch.from_numpy(y).long()
-    mean, scale = y[rows].mean(), max(float(y[rows].std()), 1e-12)
-    return 1, torch.from_numpy((y - mean) / scale).float()[:, None]
+    return 1, standardised_targets(y, rows)
+
+
+def standardised_targets(y: np.ndarray, rows: np.ndarray) -> Tensor:
+    """By mean and deviation of the training rows, whatever their scale; (n, 1) in float32.
+
+    Args:
+        y: targets (n,).
+        rows: which ones train.
+
+    Example:
+        >>> standardised_targets(1e-200 * np.array([1.0, 3.0, 5.0]), np.array([0, 1])).tolist()
+        [[-1.0], [1.0], [3.0]]
+    """
+    centred = y - y[rows].mean()
+    unit = np.abs(centred[rows]).max()  # squares of 1e-200 are 0, and of 1e160 infinite
+    centred = centred / (unit if unit > 0 else 1)
+    scale = centred[rows].std()
+    return torch.from_numpy(centred / (scale if scale > 0 else 1)).float()[:, None]
 
 
 POOLED_PIXELS = 1000

@@ -2,6 +2,7 @@
 
 Networks have two hidden layers. They are equally wide as far as that fits; then the second one is
 set so that the whole comes within 2 % of the budget, also where a unit of the first costs much.
+Where whole units cannot do that, the budget is refused.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from neurarium.cost import count_parameters
@@ -18,7 +20,12 @@ from .arms import ARMS, Arm
 TOLERANCE = 0.02
 MAX_WIDTH = 1 << 16
 NARROWEST = 0.75
-"""Of the equal width, which the first layer may have so that the budget is met."""
+"""Of the equal width, which the first layer may have so that the budget is met; if none of these
+does, up to a third more or down to a half."""
+FEWEST_UNITS = 8
+"""In each hidden layer of the most costly arm under a budget of FLOPs."""
+GROWTH, MOST_GROWN = 1.05, 60
+"""Factor and number of the larger budgets among which one is looked for that suits all arms."""
 
 Widths = tuple[int, int]
 Cost = Callable[[tuple[int, ...]], float]
@@ -47,16 +54,21 @@ def widths_near(cost: Cost, budget: float, in_features: int, out_features: int) 
 
     if spent(1, 1) > 1 + TOLERANCE:
         raise ValueError(
-            f"budget must allow one unit in each hidden layer, {spent(1, 1) * budget:g}: "
+            f"parameters must be at least {spent(1, 1) * budget:g}, one unit in each hidden layer: "
             f"got {budget:g}"
         )
     both = _largest(lambda width: spent(width, width) <= 1)
+    narrower = range(both, math.ceil(NARROWEST * both) - 1, -1)
+    further = (*range(both + 1, int(both / NARROWEST) + 1), *range(narrower[-1] - 1, both // 2, -1))
     found: list[tuple[float, Widths]] = []
-    for first in range(both, math.ceil(NARROWEST * both) - 1, -1):
-        below = _largest(lambda width, first=first: spent(first, width) <= 1)  # type: ignore[misc]
-        for second in (below, below + 1):
-            found.append((abs(spent(first, second) - 1), (first, second)))
-        if min(found)[0] <= TOLERANCE / 2:
+    for firsts in (narrower, further):
+        for first in firsts:
+            below = _largest(lambda width, first=first: spent(first, width) <= 1)  # type: ignore[misc]
+            for second in (below, below + 1):
+                found.append((abs(spent(first, second) - 1), (first, second)))
+            if min(found)[0] <= TOLERANCE / 2:
+                break
+        if min(found)[0] <= TOLERANCE:
             break
     return min(found)[1]
 
@@ -84,34 +96,85 @@ def sizes_for(
 
     Args:
         arm: name in ``ARMS``.
-        budget: ``"parameters"`` and ``"seconds"``: so many parameters; ``"flops"``: as many FLOPs
-            as the MLP with so many parameters, by the formulas that KANbeFair publishes;
-            ``"structure"``: the widths of the KAN with so many parameters.
+        budget: ``"parameters"`` and ``"seconds"``: so many parameters; ``"flops"``: those of
+            :func:`flop_limit`, by the formulas that KANbeFair publishes; ``"structure"``: the
+            widths of the KAN with so many parameters.
         parameters: trainable values.
         in_features: width of the input.
         out_features: width of the output.
         settings: of the arm; its defaults if not given.
 
+    Raises:
+        ValueError: no whole units come within 2 % of the budget, or one in each layer exceeds it.
+
     Example:
         >>> sizes_for("mlp", "parameters", 5000, 2, 1), sizes_for("kan", "parameters", 5000, 2, 1)
         ((2, 68, 69, 1), (2, 20, 22, 1))
         >>> sizes_for("mlp", "structure", 5000, 2, 1), sizes_for("kan", "flops", 5000, 2, 1)
-        ((2, 20, 22, 1), (2, 4, 7, 1))
+        ((2, 20, 22, 1), (2, 9, 12, 1))
     """
     chosen, settings = ARMS[arm], settings or ARMS[arm].defaults()
     if budget == "structure":
         return sizes_for("kan", "parameters", parameters, in_features, out_features)
     if budget == "flops":
-        plain = ARMS["mlp"]
-        mlp = sizes_for("mlp", "parameters", parameters, in_features, out_features)
-        limit = plain.total_flops(mlp, plain.defaults())
-        smallest = chosen.total_flops((in_features, 1, 1, out_features), settings)
+        limit = flop_limit(parameters, in_features, out_features)
         cost: Cost = lambda sizes: chosen.total_flops(sizes, settings)  # noqa: E731
-        widths = widths_near(cost, max(limit, smallest), in_features, out_features)
     else:
-        cost = parameter_cost(chosen, settings)
-        widths = widths_near(cost, parameters, in_features, out_features)
-    return (in_features, *widths, out_features)
+        limit, cost = parameters, parameter_cost(chosen, settings)
+    sizes = (in_features, *widths_near(cost, limit, in_features, out_features), out_features)
+    if abs(cost(sizes) / limit - 1) > TOLERANCE + 1e-9:
+        raise ValueError(
+            f"parameters must be larger for arms of equal size: got {parameters}, and the nearest "
+            f"{arm} spends {cost(sizes) / limit:.1%} of the budget"
+        )
+    return sizes
+
+
+@cache
+def flop_limit(parameters: int, in_features: int, out_features: int) -> float:
+    """FLOPs of every arm: the MLP's with so many parameters, or more, the MLP's too.
+
+    An edge costs a KAN hundreds by KANbeFair's formulas, so that few units or none would be left
+    to it: the limit is at least what the most costly setting of any arm needs for eight units in
+    each hidden layer.
+
+    Args:
+        parameters: of the MLP.
+        in_features: width of the input.
+        out_features: width of the output.
+
+    Example:
+        >>> flop_limit(5000, 2, 1), flop_limit(50_000, 2, 1)
+        (35906.0, 105196)
+    """
+    plain, least = ARMS["mlp"], (in_features, FEWEST_UNITS, FEWEST_UNITS, out_features)
+    mlp = sizes_for("mlp", "parameters", parameters, in_features, out_features)
+    needed = (arm.total_flops(least, s) for arm in ARMS.values() for s in arm.choices())
+    return max(plain.total_flops(mlp, plain.defaults()), *needed)
+
+
+def fitting_parameters(parameters: int, fits: Callable[[int], Any]) -> int | None:
+    """The budget, or the next larger one in steps of 5 % with which all arms are of equal size.
+
+    Args:
+        parameters: the budget.
+        fits: raises a ValueError where a budget does not suit.
+
+    Returns:
+        The budget; None where none of sixty suits.
+
+    Example:
+        >>> fitting_parameters(200, lambda size: sizes_for("kan", "parameters", size, 13, 2))
+        221
+    """
+    for step in range(MOST_GROWN):
+        tried = math.ceil(parameters * GROWTH**step)
+        try:
+            fits(tried)
+        except ValueError:
+            continue
+        return tried
+    return None
 
 
 def parameter_cost(arm: Arm, settings: Mapping[str, Any]) -> Cost:
