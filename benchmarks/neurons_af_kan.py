@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from benchmarks.allocations import peak_megabytes
+from benchmarks.memory_hopular import operator_shares
 from benchmarks.timing import Comparison, measure, record
 from neurarium.neurons import AFKANLinear, ReLUKANLinear
 
@@ -75,6 +76,34 @@ def compare(
     return rows, {name: peak_megabytes(run) for name, run in both.items()}
 
 
+def products(shape: tuple[int, int, int]) -> Callable[[], None]:
+    """The bare matrix products of the reduced inputs, forward and backward: the floor."""
+    batch, inner, outer = shape
+    values, weight = torch.randn(batch, inner), torch.randn(outer, inner)
+    gradient = torch.randn(batch, outer)
+
+    def run() -> None:
+        torch.mm(values, weight.mT)
+        torch.mm(gradient, weight)
+        torch.mm(gradient.mT, values)
+
+    return run
+
+
+def profile(rounds: int) -> tuple[dict[str, dict[str, float]], list[Comparison]]:
+    """Where the layer's time goes, by operation, and how near its floor it is."""
+    shares, rows = {}, []
+    for shape in SHAPES:
+        batch, inner, outer = shape
+        leaf = (torch.rand(batch, inner) * 2 - 1).requires_grad_()
+        ours = partial(backward, AFKANLinear(inner, outer), leaf, torch.randn(batch, outer))
+        what = f"batch {batch}, {inner} to {outer}, norm by sample, forward + backward"
+        shares[what] = operator_shares(ours)
+        floor = {"ours": ours, "floor: the matrix products alone": products(shape)}
+        rows.append(measure(f"{what}, floor", floor, rounds=rounds))
+    return shares, rows
+
+
 def main(rounds: int = 9) -> None:
     """Measure, print and record."""
     torch.set_num_threads(1)
@@ -87,7 +116,8 @@ def main(rounds: int = 9) -> None:
             peaks[f"{shape}, {feature_norm}"] = peak
     for what, peak in peaks.items():
         print(f"peak memory of forward and backward, {what}, MB: {peak}")
-    record("neurons_af_kan", rows, peak_megabytes=peaks)
+    shares, floors = profile(rounds)
+    record("neurons_af_kan", rows + floors, peak_megabytes=peaks, profile=shares)
 
 
 if __name__ == "__main__":

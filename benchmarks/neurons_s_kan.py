@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from benchmarks.allocations import peak_megabytes
+from benchmarks.memory_hopular import operator_shares
 from benchmarks.timing import Comparison, measure, record
 from neurarium.neurons import KANConv2d, KANLinear, SelectableKANConv2d, SelectableKANLinear
 
@@ -94,6 +95,35 @@ def compare(
     return rows, {name: peak_megabytes(run) for name, run in both.items()}
 
 
+def products(layer: SelectableKANLinear, rows: int) -> Callable[[], None]:
+    """The bare matrix products of a linear layer's mixture, forward and backward: the floor."""
+    functions = sum(basis.num_functions for basis, _ in layer.weighted()) + 1
+    values = torch.randn(rows, functions * layer.in_features)
+    weight = torch.randn(layer.out_features, functions * layer.in_features)
+    gradient = torch.randn(rows, layer.out_features)
+
+    def run() -> None:
+        torch.mm(values, weight.mT)
+        torch.mm(gradient, weight)
+        torch.mm(gradient.mT, values)
+
+    return run
+
+
+def profile(rounds: int) -> tuple[dict[str, dict[str, float]], list[Comparison]]:
+    """Where a linear layer's time goes, by operation, and how near its floor it is."""
+    shares, rows = {}, []
+    for batch, inner, outer in LINEAR:
+        layer = SelectableKANLinear(inner, outer)
+        leaf = (torch.rand(batch, inner) * 1.8 - 0.9).requires_grad_()
+        ours = partial(backward, layer, leaf, torch.randn(batch, outer))
+        what = f"SelectableKANLinear, batch {batch}, {inner} to {outer}, forward + backward"
+        shares[what] = operator_shares(ours)
+        floor = {"ours": ours, "floor: the matrix products alone": products(layer, batch)}
+        rows.append(measure(f"{what}, floor", floor, rounds=rounds))
+    return shares, rows
+
+
 def main(rounds: int = 5) -> None:
     """Measure, print and record."""
     torch.set_num_threads(1)
@@ -112,7 +142,8 @@ def main(rounds: int = 5) -> None:
         peaks[found[0].name.removesuffix(", forward")] = peak
     for what, peak in peaks.items():
         print(f"peak memory of forward and backward, {what}, MB: {peak}")
-    record("neurons_s_kan", rows, peak_megabytes=peaks)
+    shares, floors = profile(rounds)
+    record("neurons_s_kan", rows + floors, peak_megabytes=peaks, profile=shares)
 
 
 if __name__ == "__main__":

@@ -59,3 +59,7 @@ def test_other_names_are_refused(name):
 def test_nothing_but_arithmetic_is_evaluated(text):
     with pytest.raises(ValueError, match="expression must be arithmetic"):
         evaluate(text, {"x": 1.0})
+
+
+def test_a_sum_of_many_terms_is_evaluated():
+    assert evaluate(" + ".join(["x"] * 2000) + " - 1/4*x", {"x": 2.0}) == 2000 * 2.0 - 0.5

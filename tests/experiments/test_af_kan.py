@@ -1,6 +1,8 @@
 """The AF-KAN experiment: budgets, splits without leaks, claims on known records, a smoke run."""
 
 import os
+import runpy
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -48,6 +50,21 @@ def test_arms_of_equal_size_are_and_the_others_have_six_to_ten_times_as_many():
         assert 0.85 * ours < count_parameters(METHODS[name](784, 10)) <= 1.001 * ours, name
     for name in SAME_STRUCTURE:
         assert 5.9 * ours < count_parameters(METHODS[name](784, 10)) < 10 * ours, name
+
+
+def test_kans_have_the_norm_of_their_papers():
+    kinds = {
+        name: type(METHODS[name](784, 10).layers[0].norm).__name__
+        for name in (*SAME_STRUCTURE, *EQUAL_PARAMETERS)
+    }
+    bare = dict.fromkeys(("bspline", "bspline_equal"), "NoneType")
+    assert kinds == dict.fromkeys(kinds, "LayerNorm") | bare
+
+
+def test_the_table_has_means_and_deviations():
+    assert af_kan.mean_and_spread([0.9, 0.92]) == "0.9100 ± 0.0141"
+    assert af_kan.mean_and_spread([0.9]) == "0.9000"
+    assert af_kan.mean_and_spread([]) is None
 
 
 def test_validation_images_are_not_trained_on_and_pixels_span_the_published_range():
@@ -145,3 +162,12 @@ def test_smoke_with_images_and_a_method_of_the_users(tmp_path):
         draw(done.records)
     for claim in AF_KAN.claims:
         claim.measure(done.records)
+
+
+def test_example_classifies_digits():
+    main = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "classify_digits.py"))[
+        "main"
+    ]
+    found = main(num_epochs=3)
+    assert found["AF-KAN"][1] > 0.6
+    assert found["AF-KAN"][0] < 1.1 * found["MLP"][0]

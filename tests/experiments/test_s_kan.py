@@ -69,8 +69,8 @@ def test_points_lie_in_the_square_and_values_are_standardised_on_training_points
     assert torch.equal(again.x[1], target.x[1])
 
 
-def problem(num_steps=10, name="product"):
-    return Problem(source(name)().target(50, 0), 4, num_steps, 0.02)
+def problem(num_steps=10, name="product", final_parameters=150.0):
+    return Problem(source(name)().target(50, 0), 4, num_steps, 0.02, final_parameters)
 
 
 def test_every_method_ends_where_it_should():
@@ -89,7 +89,29 @@ def test_every_method_ends_where_it_should():
         family = methods.pool(problem()).layers[0].families[name]
         assert layer.coefficients.shape == family.coefficients.shape
     for name in ("mlp", "mlp_compute"):
-        assert count_parameters(fitted[name].model) >= 0.8 * ours
+        assert count_parameters(fitted[name].model) == pytest.approx(150, rel=0.15)
+
+
+@pytest.mark.parametrize("name", ["bessel", "product", "nested", "feynman/12"])
+def test_an_mlp_has_the_parameters_that_s_kan_ends_with(name):
+    config = functions.Config(num_seeds=2, num_points=50, num_steps=10, num_tuning_steps=2)
+
+    class Context:
+        data = source(name)()
+
+    size = functions.measure_size(Cell(dataset=name), config, Context())["parameters"]
+    largest = count_parameters(KAN([Context.data.target(5, 0).num_inputs, 5, 1], layer="relu"))
+    assert size < largest  # not what it might have at most
+    given = Problem(Context.data.target(50, 0), 5, 1, 0.01, size)
+    for method in ("mlp", "mlp_compute"):
+        assert count_parameters(METHODS[method](given).model) == pytest.approx(size, rel=0.15)
+
+
+def test_the_width_of_an_mlp_is_the_closest_not_the_largest_that_fits():
+    sizes = {w: count_parameters(methods.mlp_of(problem(), w)) for w in (9, 10)}
+    for width, size in sizes.items():
+        nearly = size + (1 if width == 9 else -1)
+        assert methods.width_of_mlp(problem(final_parameters=nearly)) == width
 
 
 def test_an_mlp_is_granted_the_price_of_the_first_stage(monkeypatch):
@@ -112,10 +134,10 @@ def record(method, dataset, rmse, seed=0, **choices):
     return Record(cell, metrics | {f"chose_{n}": float(v) for n, v in choices.items()})
 
 
-def known(ours):
+def known(ours, mlp=(0.5, 0.5)):
     """Two functions; B-splines are best on one, Gaussians on the other."""
     errors = {"bspline": (0.1, 0.8), "rbf": (0.2, 0.1), "chebyshev": (0.4, 0.4)}
-    errors |= {"mexican_hat": (0.8, 0.8), "relu": (0.8, 0.9)}
+    errors |= {"mexican_hat": (0.8, 0.8), "relu": (0.8, 0.9), "mlp": mlp}
     cells = [record(m, d, e) for m, es in errors.items() for d, e in zip("ab", es, strict=True)]
     none = dict.fromkeys(POOL, 0)
     chosen = [none | {"bspline": 6}, none | {"relu": 6}]
@@ -131,6 +153,8 @@ def test_claims_on_records_one_knows():
     assert functions.agreement(records) == {"agreement": 0.5}
     assert not functions.leads_with_little_regret(known((0.1, 0.2)))  # twice the best
     assert not functions.leads_with_little_regret(known((0.9, 0.9)))
+    assert functions.leads_with_little_regret(known((0.1, 0.1), mlp=(0.09, 0.2)))
+    assert not functions.leads_with_little_regret(known((0.1, 0.1), mlp=(0.05, 0.19)))
 
 
 def test_no_claim_scores_a_function_that_defaults_were_chosen_on():
@@ -138,7 +162,7 @@ def test_no_claim_scores_a_function_that_defaults_were_chosen_on():
     records = known((0.1, 0.1))
     spoilt = [
         record(method, name, 99.0 if method == "s_kan" else 0.01, **dict.fromkeys(POOL, 1))
-        for method in ("s_kan", *POOL)
+        for method in ("s_kan", *POOL, "mlp")
         for name in CHOSEN_ON
     ]
     everything = Records([*records, *spoilt])
@@ -199,6 +223,11 @@ def test_images_in_smoke(tmp_path):
     found = done.records.values("parameters", "method")
     training = done.records.values("parameters_in_training", "method")
     assert found["s_kan"] < training["s_kan"] / 2
-    assert pictures.gained_over("convolution", done.records)
+    for rival in pictures.RIVALS:
+        assert pictures.gained_over(rival, done.records)
+    assert 0.9 * found["bspline"] < found["mlp"] <= found["bspline"]
+    (table,) = IMAGES.tables(done.records)
+    assert table.columns[-3:] == ("parameters", "in training", "seconds")
+    assert len(table.rows) == len(pictures.METHODS)
     for draw in IMAGES.figures.values():
         draw(done.records)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from neurarium.neurons import KAN, KAN_LAYERS, AFKANLinear, ReLUKANLinear
-from neurarium.neurons.window_functions import COMBINATIONS, WINDOW_ACTIVATIONS
+from neurarium.neurons.window_functions import COMBINATIONS, WINDOW_ACTIVATIONS, Combination
 from neurarium.neurons.window_sums import CHUNK, WindowKind, window_sums, window_values
 
 FORMULAS = {
@@ -195,19 +195,39 @@ def test_attention_sums_to_one_over_inputs_or_windows():
 
 
 @pytest.mark.parametrize("feature_norm", ["sample", "batch"])
-def test_features_reach_both_ends_and_ignore_scale(feature_norm):
+def test_features_reach_both_ends(feature_norm):
     layer = AFKANLinear(6, 2, activation="sigmoid", combine="prod", feature_norm=feature_norm)
-    x = torch.randn(4, 6)
-    features = layer.window_features(x).detach()
+    features = layer.window_features(torch.randn(4, 6)).detach()
     per = features.flatten(1) if feature_norm == "sample" else features.flatten()[None]
     assert_close(per.amin(1), torch.zeros(len(per)))
     assert_close(per.amax(1), torch.ones(len(per)))
-    z = window_values(x, layer.low, layer.high, layer._kind)
-    axes = (-2, -1) if feature_norm == "sample" else (0, 1, 2)
-    for scale in (1.0, 7.0):
-        scaled = z * scale
-        low, high = scaled.amin(axes, keepdim=True), scaled.amax(axes, keepdim=True)
-        assert_close((scaled - low) / (high - low), features)
+
+
+@pytest.mark.parametrize("reduction", ["global", "spatial", "multistep"])
+@pytest.mark.parametrize("feature_norm", ["sample", "batch", None])
+def test_a_combination_of_another_scale_changes_nothing_that_is_normalised(
+    monkeypatch, feature_norm, reduction
+):
+    layer = AFKANLinear(6, 2, feature_norm=feature_norm, reduction=reduction, dtype=torch.float64)
+    x, upstream = double(4, 6).requires_grad_(), double(4, 2, seed=1)
+    found = []
+    plain = COMBINATIONS["quad1"]
+    for c in (1.0, 7.0):
+
+        def value(u, v, c=c):
+            return c * plain.value(u, v)
+
+        def pullback(g, u, v, c=c):
+            z, by_u, by_v = plain.pullback(g, u, v)
+            return c * z, c * by_u, c * by_v
+
+        monkeypatch.setitem(COMBINATIONS, "quad1", Combination(value, pullback))
+        y = layer(x)
+        found.append((layer.window_features(x), y, torch.autograd.grad(y, x, upstream)[0]))
+    if feature_norm is not None:
+        assert_close(found[0], found[1])
+    else:
+        assert not torch.allclose(found[0][0], found[1][0])
 
 
 @pytest.mark.parametrize("reduction", ["global", "spatial", "multistep"])
@@ -347,3 +367,47 @@ def test_every_kind_is_a_network_and_takes_any_leading_dimensions():
         assert name in KAN_LAYERS
         model = KAN([5, 4, 2], layer=name)
         assert_close(model(x), model(x.view(-1, 5)).view(2, 3, 2))
+
+
+@pytest.mark.parametrize("reduction", ["global", "spatial", "multistep"])
+def test_the_published_normalisation_is_captured_in_evaluation(reduction):
+    layer = AFKANLinear(4, 2, feature_norm="batch", reduction=reduction).eval()
+    x = torch.randn(5, 4)
+    captured = torch.compile(layer, fullgraph=True, backend="aot_eager")(x)
+    with pytest.warns(UserWarning, match="predictions depend on the other samples"):
+        assert_close(captured, layer(x))
+
+
+@pytest.mark.parametrize("reduction", ["global", "spatial", "multistep"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_windows_that_hardly_differ_do_not_overflow(dtype, reduction):
+    """1/spread is beyond the largest number, the windows over it are not."""
+    layer = AFKANLinear(8, 3, activation="relu", combine="cubic2", reduction=reduction, dtype=dtype)
+    x = torch.full((2, 8), -0.99 if dtype == torch.float16 else -1 + 2e-13, dtype=dtype)
+    if dtype == torch.float32:
+        nn.init.constant_(layer.low, -1)
+        nn.init.constant_(layer.high, -1 + 1e-6)
+    x[0, 0] = -0.985
+    assert layer(x).isfinite().all()
+    assert layer.window_features(x).isfinite().all()
+
+
+def test_half_precision_is_no_worse_than_the_published_operations():
+    torch.manual_seed(0)
+    layer = AFKANLinear(64, 16)
+    x = torch.rand(32, 64) * 2 + 2
+    exact = copy.deepcopy(layer).double()(x.double())
+    half, x = layer.to(torch.bfloat16), x.bfloat16()
+    phi = F.silu
+    z = (phi(x[..., None] - half.low) * phi(half.high - x[..., None])) ** 2
+    z = z - z.amin((-2, -1), keepdim=True)
+    z = z / z.amax((-2, -1), keepdim=True)
+    r = (z * (half.scorer(z) / half.temperature.clamp(min=1)).softmax(-2)).sum(-1)
+    literal = phi(half.norm(r)) @ half.weight.mT
+    ours, theirs = ((y.double() - exact).norm().item() for y in (half(x), literal))
+    assert ours < 1.1 * theirs
+
+
+def test_momentum_is_a_number():
+    with pytest.raises(TypeError, match="momentum must be a number: got 'a'"):
+        AFKANLinear(4, 2, momentum="a")

@@ -37,6 +37,9 @@ AF_KAN = System(
             "Left out: local and multi-head attention over windows, which the authors call slow "
             "and do not use; self-attention over windows and parallel copies of the stack, which "
             "do not run in the released code.",
+            "The recorded comparison has 8000 training, 2000 validation and 10 000 test images of "
+            "each set and 8 epochs, where the sheet has all of MNIST and 10; the paper preset has "
+            "all images and 25 epochs, without the grids of activations, functions and (g, k).",
         ),
     ),
     battery={

@@ -133,9 +133,15 @@ def _value(node: ast.AST, values: Mapping[str, Any], whole: str) -> Any:
         return float(node.value)
     if isinstance(node, ast.Name) and node.id in values:
         return values[node.id]
-    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        left, right = (_value(part, values, whole) for part in (node.left, node.right))
-        return _OPERATORS[type(node.op)](left, right)
+    chain: list[ast.BinOp] = []  # a sum of many terms leans to the left, deeper than calls may go
+    while isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        chain.append(node)
+        node = node.left
+    if chain:
+        value = _value(node, values, whole)
+        for step in reversed(chain):
+            value = _OPERATORS[type(step.op)](value, _value(step.right, values, whole))
+        return value
     if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATORS:
         return _OPERATORS[type(node.op)](_value(node.operand, values, whole))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:

@@ -21,7 +21,7 @@ from neurarium.neurons.bases import BASES
 from neurarium.neurons.basis import require_points
 from neurarium.neurons.kan_linear import KANLinear, kept_statistics
 from neurarium.neurons.registry import Registry
-from neurarium.neurons.strict_loading import StrictHubMixin
+from neurarium.neurons.strict_loading import StrictHubMixin, precision_of
 
 __all__ = ["KAN", "KAN_LAYERS", "KANLinear"]
 
@@ -185,7 +185,7 @@ class KAN(nn.Module, StrictHubMixin):
         from safetensors.torch import load_file
 
         state = load_file(model_file, device=map_location)
-        model.to(next(iter(state.values())).dtype).load_state_dict(state)
+        model.to(precision_of(state)).load_state_dict(state)
         return model
 
     def _kan_layers(self) -> list[KANLinear]:

@@ -12,15 +12,14 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.modules.utils import _pair
 
 from neurarium.memory.activation import Activation, resolve_activation
 from neurarium.memory.arguments import require_count
-from neurarium.neurons.basis import Basis, require_points
+from neurarium.neurons.basis import Basis
 from neurarium.neurons.bspline import BSpline
-from neurarium.neurons.contraction import evaluate
 from neurarium.neurons.kan_linear import make_basis
+from neurarium.neurons.selected import convolve, in_dtype, padded, require_images
+from neurarium.neurons.selection_checks import require_sides
 
 
 class KANConv2d(nn.Module):
@@ -79,20 +78,16 @@ class KANConv2d(nn.Module):
         **basis_arguments: Any,
     ) -> None:
         super().__init__()
-        sizes = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation}
-        for name, value in sizes.items():
-            for side in _pair(value):
-                require_count(name, side)
-        for side in _pair(padding):
-            require_count("padding", side + 1 if isinstance(side, int) else side)
+        self.kernel_size = require_sides("kernel_size", kernel_size)
+        self.stride = require_sides("stride", stride)
+        self.padding = require_sides("padding", padding, least=0)
+        self.dilation = require_sides("dilation", dilation)
         require_count("in_channels", in_channels)
         require_count("out_channels", out_channels)
         if norm not in ("batch", None):
             raise ValueError(f"norm must be 'batch' or None: got {norm!r}")
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride = _pair(kernel_size), _pair(stride)
-        self.padding, self.dilation = _pair(padding), _pair(dilation)
         self.basis = make_basis(basis, in_channels, basis_arguments, **factory)
         self.base_activation = base_activation
         taps = (in_channels, *self.kernel_size)
@@ -135,26 +130,12 @@ class KANConv2d(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B out height width"]:
         """Apply the functions to the map, and convolve."""
-        require_points(x, self.in_channels, axis=1 if x.ndim > 1 else -1)
-        if x.ndim != 4:
-            raise ValueError(f"x must be images (B, C, H, W): got shape {list(x.shape)}")
-        if self.norm is not None:
-            x = self.norm(x)
-        height, width = self.padding
-        x = F.pad(x, (width, width, height, height))
-        batch, channels, *size = x.shape
+        require_images(x, self.in_channels)
+        x = in_dtype(x, self.coefficients.dtype)
+        x = padded(x if self.norm is None else self.norm(x), self.padding)
+        steps = {"bias": self.bias, "stride": self.stride, "dilation": self.dilation}
         activation = resolve_activation(self.base_activation)
-        points = x.transpose(0, 1).reshape(channels, -1)
-        values = evaluate(points, self.basis, activation=activation)
-        maps = values.view(len(values), channels, batch, -1).permute(2, 0, 1, 3)
-        weight = self.tap_weight().flatten(1, 2)
-        return F.conv2d(
-            maps.reshape(batch, -1, *size),
-            weight,
-            self.bias,
-            stride=self.stride,
-            dilation=self.dilation,
-        )
+        return convolve(x, self.tap_weight(), self.basis, steps, activation=activation)
 
     def tap_weight(self) -> Float[Tensor, "out functions C kh kw"]:
         """All factors of every tap's functions in one tensor, those of the base function first."""

@@ -17,7 +17,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules.utils import _pair
 
 from neurarium.memory.activation import Activation, resolve_activation
 from neurarium.memory.arguments import require_count
@@ -25,6 +24,7 @@ from neurarium.neurons.basis import require_points
 from neurarium.neurons.contraction import contract
 from neurarium.neurons.kan_linear import RowBatchNorm
 from neurarium.neurons.selected import (
+    Chosen,
     SelectedKANConv2d,
     SelectedKANLinear,
     convolve,
@@ -37,6 +37,8 @@ from neurarium.neurons.selected import (
     require_images,
 )
 from neurarium.neurons.selection import DEFAULT_POOL, Family, Selection
+from neurarium.neurons.selection_checks import require_sides
+from neurarium.neurons.selection_loading import saved_choice
 from neurarium.neurons.selection_schedule import SelectionSchedule
 
 __all__ = ["SelectableKANConv2d", "SelectableKANLinear", "SelectionSchedule"]
@@ -166,10 +168,19 @@ class SelectableKANLinear(Selection):
         Raises:
             RuntimeError: before ``select``.
         """
-        chosen, places = kept_places(self, (self.out_features, self.in_features))
-        pruned = SelectedKANLinear(
-            self.in_features,
-            self.out_features,
+        size = (self.out_features, self.in_features)
+        pruned = self._pruned(*size, *kept_places(self, size))
+        pruned.take_from(self)
+        pruned.norm = copy.deepcopy(self.norm)
+        if self.base_weight is not None:
+            pruned.base_weight = nn.Parameter(self.base_weight.detach().clone())
+        return pruned.train(self.training)
+
+    def _pruned(self, outer: int, inner: int, chosen: Chosen, places: Chosen) -> SelectedKANLinear:
+        """A new layer of the families that are left."""
+        return SelectedKANLinear(
+            inner,
+            outer,
             chosen=chosen,
             places=places,
             basis_arguments={name: self.basis_arguments[name] for name in chosen},
@@ -178,11 +189,14 @@ class SelectableKANLinear(Selection):
             device=self.logits.device,
             dtype=self.logits.dtype,
         )
-        pruned.take_from(self)
-        pruned.norm = copy.deepcopy(self.norm)
-        if self.base_weight is not None:
-            pruned.base_weight = nn.Parameter(self.base_weight.detach().clone())
-        return pruned.train(self.training)
+
+    def _as_saved(self, state_dict: Mapping[str, Any], prefix: str) -> SelectedKANLinear | None:
+        saved = saved_choice(state_dict, prefix)
+        if saved is None:
+            return None
+        self.require_pool(saved.chosen)
+        with torch.random.fork_rng(devices=[]):
+            return self._pruned(saved.out, saved.features, saved.chosen, saved.places)
 
     @torch.no_grad()
     def take(self, *, outputs: Tensor | None = None, inputs: Tensor | None = None) -> Self:
@@ -283,18 +297,17 @@ class SelectableKANConv2d(Selection):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        sizes = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation}
-        for name, value in sizes.items():
-            for side in _pair(value):
-                require_count(name, side)
-        for side in _pair(padding):
-            require_count("padding", side + 1 if isinstance(side, int) else side)
+        kernel = require_sides("kernel_size", kernel_size)
+        steps = (
+            require_sides("stride", stride),
+            require_sides("padding", padding, least=0),
+            require_sides("dilation", dilation),
+        )
         require_count("in_channels", in_channels)
         require_count("out_channels", out_channels)
         if norm not in ("batch", None):
             raise ValueError(f"norm must be 'batch' or None: got {norm!r}")
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
-        kernel = _pair(kernel_size)
         super().__init__(
             in_channels,
             (out_channels, *kernel),
@@ -310,7 +323,7 @@ class SelectableKANConv2d(Selection):
             **factory,
         )
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel
-        self.stride, self.padding, self.dilation = _pair(stride), _pair(padding), _pair(dilation)
+        self.stride, self.padding, self.dilation = steps
         self.base_activation = base_activation
         taps = (out_channels, in_channels, *kernel)
         self.base_weight = make_base(base_activation, taps, **factory)
@@ -340,7 +353,7 @@ class SelectableKANConv2d(Selection):
         x = in_dtype(x, self.logits.dtype)
         self.warn_of_reach(x)
         x = padded(x if self.norm is None else self.norm(x), self.padding)
-        steps = {"stride": self.stride, "dilation": self.dilation}
+        steps: dict[str, Any] = {"stride": self.stride, "dilation": self.dilation}
         y: Tensor | None = None
         if self.base_weight is not None:
             activation = resolve_activation(self.base_activation)
@@ -360,8 +373,16 @@ class SelectableKANConv2d(Selection):
             RuntimeError: before ``select``.
         """
         shape = (self.out_channels, self.in_channels, *self.kernel_size)
-        chosen, places = kept_places(self, shape)
-        pruned = SelectedKANConv2d(
+        pruned = self._pruned(*kept_places(self, shape))
+        pruned.take_from(self)
+        pruned.norm = copy.deepcopy(self.norm)
+        if self.base_weight is not None:
+            pruned.base_weight = nn.Parameter(self.base_weight.detach().clone())
+        return pruned.train(self.training)
+
+    def _pruned(self, chosen: Chosen, places: Chosen) -> SelectedKANConv2d:
+        """A new layer of the families that are left."""
+        return SelectedKANConv2d(
             self.in_channels,
             self.out_channels,
             self.kernel_size,
@@ -376,8 +397,11 @@ class SelectableKANConv2d(Selection):
             device=self.logits.device,
             dtype=self.logits.dtype,
         )
-        pruned.take_from(self)
-        pruned.norm = copy.deepcopy(self.norm)
-        if self.base_weight is not None:
-            pruned.base_weight = nn.Parameter(self.base_weight.detach().clone())
-        return pruned.train(self.training)
+
+    def _as_saved(self, state_dict: Mapping[str, Any], prefix: str) -> SelectedKANConv2d | None:
+        saved = saved_choice(state_dict, prefix)
+        if saved is None:
+            return None
+        self.require_pool(saved.chosen)
+        with torch.random.fork_rng(devices=[]):
+            return self._pruned(saved.chosen, saved.places)

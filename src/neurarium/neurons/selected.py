@@ -7,21 +7,27 @@ every family is evaluated at the inputs that chose it only.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules.utils import _pair
 
 from neurarium.memory.activation import Activation, resolve_activation
-from neurarium.memory.arguments import require_count
+from neurarium.memory.arguments import require_count, require_tensor
 from neurarium.neurons.basis import Basis, require_points
 from neurarium.neurons.contraction import contract, evaluate
 from neurarium.neurons.kan_linear import RowBatchNorm, make_basis
 from neurarium.neurons.selection import POOL_ARGUMENTS, Selection
+from neurarium.neurons.selection_checks import (
+    require_arguments,
+    require_chosen,
+    require_positions,
+    require_sides,
+)
+from neurarium.neurons.selection_loading import SavedChoice, become, saved_choice
 
 Chosen = Mapping[str, Sequence[int]]
 
@@ -32,6 +38,7 @@ class SelectedFamily(nn.Module):
     Args:
         basis: functions of these features.
         features: their positions.
+        num_features: how many the layer has.
         shape: out, then a kernel's height and width where there is one.
         places: positions of the weights that there are among (out, features, taps), in that order;
             None: all.
@@ -39,11 +46,14 @@ class SelectedFamily(nn.Module):
 
     features: Tensor
     places: Tensor | None
+    which: Tensor
+    has: Tensor | None
 
     def __init__(
         self,
         basis: Basis,
         features: Sequence[int],
+        num_features: int,
         shape: Sequence[int],
         places: Sequence[int] | None,
         **factory: Any,
@@ -59,6 +69,10 @@ class SelectedFamily(nn.Module):
         self.register_buffer("features", torch.tensor(features, device=device), persistent=False)
         index = None if places is None else torch.tensor(places, device=device)
         self.register_buffer("places", index, persistent=False)
+        # A state says where its weights belong: masks, since KAN takes its precision from the
+        # first tensor of a file, and truth values come last.
+        self.register_buffer("which", _mask(self.features, (num_features,)))
+        self.register_buffer("has", None if index is None else _mask(index, self.shape))
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -79,6 +93,14 @@ class SelectedFamily(nn.Module):
             self.coefficients.copy_(weight)
         else:
             self.coefficients.copy_(weight.transpose(0, 1).flatten(1)[:, self.places])
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        """States from before the masks were part of them have coefficients only."""
+        if f"{prefix}coefficients" in state_dict:
+            state_dict.setdefault(f"{prefix}which", self.which)
+            if self.has is not None:
+                state_dict.setdefault(f"{prefix}has", self.has)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def weight(self) -> Tensor:
         """(out, K, features, …), 0 for what is cut."""
@@ -110,20 +132,19 @@ class _Selected(nn.Module):
         **factory: Any,
     ) -> None:
         super().__init__()
+        require_chosen(chosen, places)
+        require_arguments(basis_arguments)
         self.basis_arguments = {**POOL_ARGUMENTS, **(basis_arguments or {})}
-        self.chosen = {name: [int(i) for i in those] for name, those in chosen.items()}
-        self.places = {name: [int(i) for i in those] for name, those in (places or {}).items()}
+        self.chosen = {n: require_positions("chosen", i, features, n) for n, i in chosen.items()}
+        self.places: dict[str, list[int]] = {}
         self.families = nn.ModuleDict()
         for name, those in self.chosen.items():
-            if not those or not all(0 <= i < features for i in those):
-                raise ValueError(
-                    f"chosen must be positions below {features} for each basis: got {those} for "
-                    f"{name!r}"
-                )
-            arguments = self.basis_arguments.get(name, {})
-            basis = make_basis(name, len(those), arguments, **factory)
-            kept = self.places.get(name)
-            self.families[name] = SelectedFamily(basis, those, shape, kept, **factory)
+            kept = None if places is None else places.get(name)
+            if kept is not None:
+                size = math.prod(shape) * len(those)
+                kept = self.places[name] = require_positions("places", kept, size, name)
+            basis = make_basis(name, len(those), self.basis_arguments.get(name, {}), **factory)
+            self.families[name] = SelectedFamily(basis, those, features, shape, kept, **factory)
 
     def counts(self) -> dict[str, int]:
         """How many features each family has."""
@@ -141,6 +162,27 @@ class _Selected(nn.Module):
         """Constructor arguments of this layer, JSON values: what a saved state fits."""
         used = {n: dict(self.basis_arguments.get(n, {})) for n in self.chosen}
         return {"chosen": self.chosen, "places": self.places, "basis_arguments": used}
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        """Which families there are, and where, is as in what is loaded."""
+        if f"{prefix}logits" in state_dict:
+            raise RuntimeError(
+                "state_dict must be of the pruned layer: got one from before pruning; load it into "
+                "the selectable layer"
+            )
+        saved = saved_choice(state_dict, prefix)
+        if saved is not None and (saved.chosen, saved.places) != (self.chosen, self.places):
+            become(self, self._with(saved))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _with(self, saved: SavedChoice) -> nn.Module:
+        """A layer of the same kind with another choice."""
+        one = self.members()[0].coefficients
+        sizes = self.arguments() | {"chosen": saved.chosen, "places": saved.places}
+        if "in_features" in sizes:
+            sizes |= {"in_features": saved.features, "out_features": saved.out}
+        with torch.random.fork_rng(devices=[]):
+            return type(self)(**sizes, device=one.device, dtype=one.dtype)
 
     @torch.no_grad()
     def take_from(self, layer: Selection) -> None:
@@ -315,12 +357,16 @@ class SelectedKANConv2d(_Selected):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        require_count("in_channels", in_channels)
+        require_count("out_channels", out_channels)
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
-        kernel = _pair(kernel_size)
+        kernel = require_sides("kernel_size", kernel_size)
         shape = (out_channels, *kernel)
         super().__init__(in_channels, shape, chosen, places, basis_arguments, **factory)
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel
-        self.stride, self.padding, self.dilation = _pair(stride), _pair(padding), _pair(dilation)
+        self.stride = require_sides("stride", stride)
+        self.padding = require_sides("padding", padding, least=0)
+        self.dilation = require_sides("dilation", dilation)
         self.base_activation = base_activation
         taps = (out_channels, in_channels, *kernel)
         self.base_weight = make_base(base_activation, taps, **factory)
@@ -355,7 +401,7 @@ class SelectedKANConv2d(_Selected):
         require_images(x, self.in_channels)
         x = in_dtype(x, self.members()[0].coefficients.dtype)
         x = padded(x if self.norm is None else self.norm(x), self.padding)
-        steps = {"stride": self.stride, "dilation": self.dilation}
+        steps: dict[str, Any] = {"stride": self.stride, "dilation": self.dilation}
         y: Tensor | None = None
         if self.base_weight is not None:
             activation = resolve_activation(self.base_activation)
@@ -371,8 +417,28 @@ class SelectedKANConv2d(_Selected):
         return y
 
 
-def convolve(x: Tensor, weight: Tensor, basis: Basis, steps: Mapping[str, Any]) -> Tensor:
+def _mask(positions: Tensor, shape: Sequence[int]) -> Tensor:
+    """Truth at some positions of a flat tensor."""
+    flat = torch.zeros(math.prod(shape), dtype=torch.bool, device=positions.device)
+    return flat.index_fill_(0, positions, True).view(tuple(shape))
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    basis: Basis,
+    steps: Mapping[str, Any],
+    *,
+    activation: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
     """Functions of a map that is padded already, and their convolution with (out, K, C, kh, kw).
+
+    Args:
+        x: (B, C, H, W).
+        weight: of the functions; those of an ``activation`` come first.
+        basis: the functions.
+        steps: further arguments of ``torch.nn.functional.conv2d``.
+        activation: a further function.
 
     Example:
         >>> from neurarium.neurons import Chebyshev
@@ -381,7 +447,7 @@ def convolve(x: Tensor, weight: Tensor, basis: Basis, steps: Mapping[str, Any]) 
         tensor([[[[8.]]]])
     """
     batch, channels, *size = x.shape
-    values = evaluate(x.transpose(0, 1).flatten(1), basis)
+    values = evaluate(x.transpose(0, 1).flatten(1), basis, activation=activation)
     maps = values.reshape(len(values) * channels, batch, *size).transpose(0, 1)
     return F.conv2d(maps.contiguous(), weight.flatten(1, 2), **steps)
 
@@ -405,9 +471,10 @@ def require_images(x: Any, channels: int) -> None:
         Traceback (most recent call last):
         ValueError: x must be images (B, C, H, W): got shape [2, 3]
     """
-    require_points(x, channels, axis=1 if getattr(x, "ndim", 0) > 1 else -1)
+    require_tensor("x", x)
     if x.ndim != 4:
         raise ValueError(f"x must be images (B, C, H, W): got shape {list(x.shape)}")
+    require_points(x, channels, axis=1)
 
 
 def in_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -446,7 +513,7 @@ def make_norm(norm: str | None, features: int, **factory: Any) -> nn.Module | No
         ValueError: norm must be one of 'layer', 'batch', None: got 'group'
     """
     kinds: dict[str | None, Any] = {"layer": nn.LayerNorm, "batch": RowBatchNorm, None: None}
-    if norm not in kinds:
+    if not (norm is None or isinstance(norm, str)) or norm not in kinds:
         raise ValueError(f"norm must be one of 'layer', 'batch', None: got {norm!r}")
     return None if norm is None else kinds[norm](features, **factory)
 

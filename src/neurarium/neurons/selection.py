@@ -8,8 +8,9 @@ the winners are kept and trained on (:meth:`Selection.select`), the rest is cut 
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,14 +21,25 @@ from neurarium.memory.arguments import require_count
 from neurarium.neurons.bases import BASES
 from neurarium.neurons.basis import Basis
 from neurarium.neurons.kan_linear import make_basis
+from neurarium.neurons.selection_checks import require_arguments, require_positive, require_share
+from neurarium.neurons.selection_loading import become
 from neurarium.neurons.tracing import is_traced
 
 DEFAULT_POOL = ("bspline", "rbf", "chebyshev", "mexican_hat", "relu")
 POOL_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {"relu": {"grid_range": (-1.0, 1.0)}}
 """ReLU windows of a pool lie where its splines do."""
-MANY_LOGITS = 1 << 24
+MANY_BYTES = 1 << 28
+"""What a layer with a choice for every edge may hold without a warning."""
 BOUNDED = ("bspline", "relu")
 """Families that are 0 beyond their grid."""
+POLYNOMIALS = ("chebyshev", "jacobi", "gram")
+"""Families on [−1, 1]."""
+POLYNOMIAL_REACH: Mapping[str | None, tuple[float, str]] = {
+    "tanh": (3.0, "barely varies"),
+    "clamp": (1.0, "does not vary"),
+    None: (1.0, "grows without bound"),
+}
+"""How inputs are squashed → how far a polynomial is of use, and what it does beyond."""
 
 
 class Family(nn.Module):
@@ -66,12 +78,13 @@ class Selection(nn.Module):
         bases: names in ``BASES``.
         granularity: what has a choice of its own.
         granularities: the ones this layer knows, name → shape of the choices.
-        temperature: T.
+        temperature: T, kept with the state.
         basis_arguments: name of a basis → its arguments.
     """
 
     kept: Tensor | None
     logits: Tensor
+    temperature: Tensor
 
     def __init__(
         self,
@@ -87,34 +100,34 @@ class Selection(nn.Module):
     ) -> None:
         super().__init__()
         _require_pool(bases)
-        if granularity not in granularities:
+        if not isinstance(granularity, str) or granularity not in granularities:
             names = ", ".join(map(repr, granularities))
             raise ValueError(f"granularity must be one of {names}: got {granularity!r}")
-        if not temperature > 0:
-            raise ValueError(f"temperature must be above 0: got {temperature}")
+        require_positive("temperature", temperature)
+        require_arguments(basis_arguments)
         arguments = {**POOL_ARGUMENTS, **(basis_arguments or {})}
         for name in set(arguments) - {*bases, *POOL_ARGUMENTS}:
             raise ValueError(f"basis_arguments must be of bases in the pool: got {name!r}")
-        self.bases, self.granularity, self.temperature = tuple(bases), granularity, temperature
+        self.bases, self.granularity = tuple(bases), granularity
         self.basis_arguments = {n: dict(arguments.get(n, {})) for n in bases}
         made = {
             name: make_basis(name, features, self.basis_arguments[name], **factory)
             for name in bases
         }
+        choices = (*granularities[granularity], len(self.bases))
+        if granularity == "edge":
+            num_functions = sum(basis.num_functions for basis in made.values())
+            _warn_of_memory(
+                math.prod(choices), num_functions * features * math.prod(shape), factory
+            )
         self.families = nn.ModuleDict(
             {name: Family(basis, shape, **factory) for name, basis in made.items()}
         )
-        choices = (*granularities[granularity], len(self.bases))
-        if torch.Size(choices).numel() > MANY_LOGITS:
-            size = torch.Size(choices).numel() * 4 / 2**20
-            warnings.warn(
-                f"granularity={granularity!r} keeps {size:.0f} MiB of logits; 'node' needs less",
-                stacklevel=3,
-            )
         self.logits = nn.Parameter(torch.empty(choices, **factory))
+        self.register_buffer("temperature", torch.full((), float(temperature), **factory))
         self.register_buffer("kept", None)
         self._active = self.bases
-        self._has_looked = False
+        self._num_seen, self._has_warned = 0, False
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -154,8 +167,8 @@ class Selection(nn.Module):
         """
         if top_k is not None:
             require_count("top_k", top_k)
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"threshold must lie in [0, 1]: got {threshold}")
+        if threshold is not None:
+            require_share("threshold", threshold)
         if len(self.bases) > 1 and bool((self.logits == self.logits[..., :1]).all()):
             raise RuntimeError("select must come after training: all logits are still equal")
         p = self.selection()
@@ -193,6 +206,14 @@ class Selection(nn.Module):
             return choices.view(-1, *[1] * (self._members()[0].coefficients.ndim - 3))
         return choices
 
+    def require_pool(self, names: Iterable[str]) -> None:
+        """Raise unless these families are in the pool: those of a pruned state that is loaded."""
+        for name in names:
+            if name not in self.bases:
+                raise RuntimeError(
+                    f"state_dict must be of families in {list(self.bases)}: got {name!r}"
+                )
+
     def require_selected(self) -> Tensor:
         """What is kept.
 
@@ -204,23 +225,40 @@ class Selection(nn.Module):
         return self.kept
 
     def warn_of_reach(self, x: Tensor) -> None:
-        """Warn once, of the first inputs, if most lie beyond all that a family sees."""
+        """Warn once if most inputs lie beyond all that a family sees.
+
+        Looked at are the first call, the second, the fourth and so on, until it has warned.
+        """
         is_plain = type(x) in (Tensor, nn.Parameter) and not (x.is_meta or is_traced())
-        if self._has_looked or getattr(self, "norm", None) is not None or not is_plain:
+        if self._has_warned or getattr(self, "norm", None) is not None or not is_plain:
             return
-        self._has_looked = True
-        for name in BOUNDED:
-            if name not in self._active or not x.numel():
+        self._num_seen += 1
+        if self._num_seen & (self._num_seen - 1) or not x.numel():
+            return
+        for name in self._active:
+            low, high, beyond = self._reach(name)
+            if math.isinf(high):
                 continue
-            low, high = self.basis_arguments[name].get("grid_range", (-1.0, 1.0))
             share = ((x < low) | (x > high)).float().mean().item()
             if share > 0.5:
+                self._has_warned = True
                 warnings.warn(
-                    f"{share:.0%} of the inputs lie beyond [{low:g}, {high:g}], where {name!r} is "
-                    "0; normalise them, by norm='batch' for instance",
+                    f"{share:.0%} of the inputs lie beyond [{low:g}, {high:g}], where {name!r} "
+                    f"{beyond}; normalise them, by norm='batch' for instance",
                     stacklevel=4,
                 )
                 return
+
+    def _reach(self, name: str) -> tuple[float, float, str]:
+        """Between which inputs a family is of use, and what it does beyond."""
+        arguments = self.basis_arguments[name]
+        if name in BOUNDED:
+            low, high = arguments.get("grid_range", (-1.0, 1.0))
+            return low, high, "is 0"
+        if name in POLYNOMIALS:
+            reach, beyond = POLYNOMIAL_REACH[arguments.get("squash", "tanh")]
+            return -reach, reach, beyond
+        return -math.inf, math.inf, ""
 
     def _members(self) -> list[Family]:
         return [family for family in self.families.values() if isinstance(family, Family)]
@@ -234,8 +272,20 @@ class Selection(nn.Module):
                 name for name, is_used in zip(self.bases, used.tolist(), strict=True) if is_used
             )
 
+    def _as_saved(self, state_dict: Mapping[str, Any], prefix: str) -> nn.Module | None:
+        """The pruned layer that a state is of, or None where it is not pruned."""
+        raise NotImplementedError
+
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
-        """What is cut is as in what is loaded."""
+        """What is cut is as in what is loaded, also where that is a pruned layer's state."""
+        pruned = self._as_saved(state_dict, prefix)
+        if pruned is not None:
+            become(self, pruned)
+            self._load_from_state_dict(state_dict, prefix, *args)
+            return
+        if isinstance(state_dict, dict) and f"{prefix}logits" in state_dict:
+            # States from before the temperature was part of them.
+            state_dict.setdefault(f"{prefix}temperature", self.temperature)
         saved = state_dict.get(f"{prefix}kept")
         if isinstance(saved, Tensor) and saved.shape == self.logits.shape:
             self.kept = torch.empty_like(self.logits, dtype=torch.bool)
@@ -256,4 +306,16 @@ def _require_pool(bases: Any) -> None:
     if len(bases) == 1:
         warnings.warn(
             f"bases has one family, {bases[0]!r}: nothing is selected; use KANLinear", stacklevel=4
+        )
+
+
+def _warn_of_memory(num_logits: int, num_coefficients: int, factory: Mapping[str, Any]) -> None:
+    """Warn before a choice for every edge takes much memory."""
+    size = (factory.get("dtype") or torch.get_default_dtype()).itemsize
+    logits, coefficients = size * num_logits, size * num_coefficients
+    if logits + coefficients > MANY_BYTES:
+        warnings.warn(
+            f"granularity='edge' takes {logits / 2**20:.3g} MiB of logits beside "
+            f"{coefficients / 2**20:.3g} MiB of coefficients; 'node' needs none for edges",
+            stacklevel=4,
         )

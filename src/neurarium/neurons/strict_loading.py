@@ -6,9 +6,11 @@ https://arxiv.org/abs/2503.10632.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import PyTorchModelHubMixin
 
 FACTORY = ("device", "dtype")
@@ -50,6 +52,11 @@ class StrictHubMixin(PyTorchModelHubMixin):
         from safetensors.torch import load_file, load_model
 
         state = load_file(model_file, device=map_location)
-        model.to(next(iter(state.values())).dtype)
+        model.to(precision_of(state))
         load_model(model, model_file, strict=True, device=map_location)
         return model
+
+
+def precision_of(state: Mapping[str, torch.Tensor]) -> torch.dtype:
+    """Of the floating-point values; counters and masks have none."""
+    return next(value.dtype for value in state.values() if value.is_floating_point())

@@ -23,6 +23,8 @@ from torch.nn import functional as F
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import require_points
 from neurarium.neurons.kan_linear import KANLinear, RowBatchNorm
+from neurarium.neurons.selection_checks import require_number
+from neurarium.neurons.tracing import is_traced
 from neurarium.neurons.window_functions import COMBINATIONS, WINDOW_ACTIVATIONS
 from neurarium.neurons.window_sums import WindowKind, window_sums, window_values
 
@@ -118,6 +120,7 @@ class AFKANLinear(nn.Module):
         _require_one_of("feature_norm", feature_norm, FEATURE_NORMS)
         _require_one_of("reduction", reduction, REDUCTIONS)
         _require_one_of("norm", norm, NORMS)
+        require_number("momentum", momentum)
         if not 0 < momentum <= 1:
             raise ValueError(f"momentum must lie in (0, 1]: got {momentum}")
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
@@ -191,8 +194,8 @@ class AFKANLinear(nn.Module):
         rows = self._rows(x)
         values = window_values(rows, self.low, self.high, self._kind)
         least, most = values.amin((-2, -1))[:, None], values.amax((-2, -1))[:, None]
-        shift, scale = self._affine(least, most)
-        features = (values - shift[..., None]) * scale[..., None]
+        shift, spread = self._affine(least, most)
+        features = (values - shift[..., None]) / spread[..., None]
         return features.reshape(*x.shape, len(self.low))
 
     def attention(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch in ..."]:
@@ -218,7 +221,8 @@ class AFKANLinear(nn.Module):
         return x.reshape(-1, self.in_features)
 
     def _warn_of_neighbours(self) -> None:
-        if self.feature_norm == "batch" and not self.training and not self._has_warned:
+        is_due = self.feature_norm == "batch" and not self.training and not self._has_warned
+        if is_due and not is_traced():
             self._has_warned = True
             warnings.warn(
                 "feature_norm='batch' makes predictions depend on the other samples of the batch; "
@@ -228,16 +232,21 @@ class AFKANLinear(nn.Module):
 
     def _summed(self, rows: Tensor) -> Tensor:
         """Global attention and multistep: both need sums over windows only."""
-        weight = self.scorer.weight[0]
-        sums = window_sums(rows, self.low, self.high, weight, self._kind)
-        shift, scale = self._affine(*self._extremes(rows, sums.lowest, sums.highest))
+        # Half precisions would lose what is left of a score that the least window is taken off.
+        kind = torch.promote_types(rows.dtype, torch.float32)
         assert self.scorer.bias is not None
+        held = (rows, self.low, self.high, self.scorer.weight[0], self.scorer.bias)
+        rows, low, high, weight, bias = (tensor.to(kind) for tensor in held)
+        sums = window_sums(rows, low, high, weight, self._kind)
+        shift, spread = self._affine(*self._extremes(rows, sums.lowest, sums.highest, (low, high)))
+        # Shifted first, then divided: both are of order 1 where 1/spread would overflow.
+        score = (sums.score - shift * weight.sum()) / spread
         if self.temperature is None:  # multistep
-            return (sums.score - shift * weight.sum()) * scale + self.scorer.bias
-        # A softmax over inputs sees neither b nor the shift: b's gradient is exactly 0.
-        sharpness = scale / self.temperature.clamp_min(1) + 0 * self.scorer.bias
-        attention = (sums.score * sharpness).softmax(-1)
-        return (sums.total - shift * len(weight)) * (attention * scale)
+            return (score + bias).to(self.weight.dtype)
+        # A softmax over inputs does not see b, whose gradient is exactly 0.
+        attention = (score / self.temperature.clamp_min(1) + 0 * bias).softmax(-1)
+        reduced = (sums.total - shift * len(weight)) / spread * attention
+        return reduced.to(self.weight.dtype)
 
     def _attended(self, rows: Tensor) -> Tensor:
         """Spatial attention: the convolution sees all windows of all inputs."""
@@ -251,16 +260,17 @@ class AFKANLinear(nn.Module):
         assert self.temperature is not None
         return (score / self.temperature.clamp_min(1)).softmax(-1)
 
-    def _extremes(self, rows: Tensor, lowest: Tensor, highest: Tensor) -> tuple[Tensor, Tensor]:
+    def _extremes(
+        self, rows: Tensor, lowest: Tensor, highest: Tensor, ends: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """Least and largest window of every row (N, 1), from the inputs that have them."""
         if self.feature_norm is None:
             return rows[:, :1], rows[:, :1]
-        ends = self.low, self.high, self._kind
-        least = window_values(rows.gather(1, lowest), *ends).amin(-1)
-        return least, window_values(rows.gather(1, highest), *ends).amax(-1)
+        least = window_values(rows.gather(1, lowest), *ends, self._kind).amin(-1)
+        return least, window_values(rows.gather(1, highest), *ends, self._kind).amax(-1)
 
     def _affine(self, least: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
-        """ẑ = (z − shift) · scale. Published L2 normalisation before it cancels."""
+        """ẑ = (z − shift)/spread. Published L2 normalisation before it cancels."""
         if self.feature_norm is None:
             return torch.zeros_like(least), torch.ones_like(least)
         if self.feature_norm != "sample" and len(least):
@@ -271,7 +281,7 @@ class AFKANLinear(nn.Module):
             elif not self.training:
                 least, most = self.lowest.view(1, 1), self.highest.view(1, 1)
         spread = most - least
-        return least, 1 / torch.where(spread > 0, spread, torch.ones_like(spread))
+        return least, torch.where(spread > 0, spread, torch.ones_like(spread))
 
     @torch.no_grad()
     def _remember(self, least: Tensor, most: Tensor) -> None:

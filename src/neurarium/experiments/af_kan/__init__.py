@@ -21,7 +21,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -122,19 +122,22 @@ def datasets(config: Config) -> Mapping[str, Callable[[], Images]]:
 
 
 def tables(records: Records) -> tuple[Table, ...]:
-    """Accuracy, parameters and seconds."""
+    """Accuracy with its spread, parameters and seconds."""
     names = [str(name) for name in records.axis("dataset")]
-    accuracy = records.values("accuracy", "method", "dataset")
+    accuracy: dict[tuple[Any, Any], list[float]] = {}
+    for (method, name, _), value in records.values("accuracy", "method", "dataset", "seed").items():
+        accuracy.setdefault((method, name), []).append(value)
     counts = records.values("parameters", "method", "dataset")
     seconds = records.values("training_seconds", "method")
     return (
         Table(
-            "Test accuracy; parameters on the first data set, mean seconds of training",
+            "Test accuracy, mean ± standard deviation over seeds; parameters on the first data "
+            "set, mean seconds of training",
             ("method", *names, "parameters", "seconds"),
             tuple(
                 (
                     str(m),
-                    *(accuracy.get((m, name)) for name in names),
+                    *(mean_and_spread(accuracy.get((m, name), ())) for name in names),
                     counts[m, names[0]],
                     seconds[m],
                 )
@@ -142,6 +145,14 @@ def tables(records: Records) -> tuple[Table, ...]:
             ),
         ),
     )
+
+
+def mean_and_spread(values: Sequence[float]) -> str | None:
+    """Mean ± standard deviation; a single value has no spread, none is a gap."""
+    if not values:
+        return None
+    mean = f"{np.mean(values):.4f}"
+    return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.4f}"
 
 
 AF_KAN = Experiment(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from neurarium.baselines import MLP
 from neurarium.cost import count_parameters
 from neurarium.evaluation import match_width
 from neurarium.neurons import KAN
@@ -23,19 +24,17 @@ def af_kan(in_features: int, num_classes: int, **arguments: Any) -> nn.Module:
 
 def mlp(in_features: int, num_classes: int, *, norm: bool) -> nn.Module:
     """SiLU between two layers; with ``norm``, LayerNorm and SiLU before both, as in AF-KAN."""
-    with_norm: list[Callable[[int], nn.Module]] = [nn.LayerNorm] if norm else []
-    first = [*(make(in_features) for make in with_norm), *([nn.SiLU()] if norm else [])]
-    second = [*(make(HIDDEN) for make in with_norm), nn.SiLU()]
-    return nn.Sequential(
-        *first, nn.Linear(in_features, HIDDEN), *second, nn.Linear(HIDDEN, num_classes)
-    )
+    if not norm:
+        return MLP(in_features, num_classes, HIDDEN, activation="silu")
+    first = nn.LayerNorm(in_features), nn.SiLU(), nn.Linear(in_features, HIDDEN)
+    return nn.Sequential(*first, nn.LayerNorm(HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, num_classes))
 
 
 def kan(in_features: int, num_classes: int, *, layer: str, equal: bool) -> nn.Module:
     """A KAN of the same structure, or as wide as AF-KAN's parameters allow."""
-    arguments: dict[str, Any] = {"grid_size": 3, "order": 3} if layer == "relu_kan" else {}
-    if layer == "rbf":
-        arguments = {"norm": "layer"}
+    arguments: dict[str, Any] = {} if layer == "bspline" else {"norm": "layer"}  # as published
+    if layer == "relu_kan":
+        arguments |= {"grid_size": 3, "order": 3}
 
     def build(width: int) -> nn.Module:
         return KAN([in_features, width, num_classes], layer=layer, **arguments)

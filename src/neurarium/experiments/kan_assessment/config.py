@@ -119,17 +119,19 @@ class RecoveryConfig:
         penalties: of the sparsity penalty.
         thresholds: of pruning.
         tolerances: share of an edge's variance that a form may leave unexplained.
+        num_starts: start values of each network that are tried.
         num_steps: gradient evaluations before pruning, and half as many after.
         num_points: samples of a formula: training, validation and test each.
         num_seeds: repetitions.
     """
 
     datasets: tuple[str, ...] = tuple(f"feynman/{index}" for index in FULL_FORMULAS)
-    hidden: tuple[tuple[int, ...], ...] = ((1,), (2,), (2, 1))
+    hidden: tuple[tuple[int, ...], ...] = ((1,), (2,), (2, 1), (4,), (4, 2))
     grid_size: int = 5
     penalties: tuple[float, ...] = (3e-4,)
     thresholds: tuple[float, ...] = (0.02,)
     tolerances: tuple[float, ...] = (1e-3, 0.03, 0.1)
+    num_starts: int = 2
     num_steps: int = 200
     num_points: int = 1000
     num_seeds: int = 2

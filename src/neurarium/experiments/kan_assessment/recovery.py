@@ -2,8 +2,9 @@
 
 KAN (https://arxiv.org/abs/2404.19756, Sec. 2.5): train with a sparsity penalty, prune, train again,
 read every edge as a simple form, refine the constants, print. Validation points choose among
-shapes, penalties and tolerances; then the *printed* formula is compared with the true one on
-test points, and on points up to a tenth of each range beyond it, where only a right one still fits.
+shapes, starts, penalties and tolerances; then the *printed* formula is compared with the true one
+on test points, and on points up to a tenth of each range beyond it, where only a right one still
+fits.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from neurarium.evaluation.records import Records
 from neurarium.neurons.kan import KAN
 from neurarium.neurons.kan_pruning import prune_kan
 from neurarium.neurons.symbolic import SymbolicKAN, fit_symbolic
+from neurarium.neurons.symbolic_forms import FORMS
 
 from . import figures
 from .config import RECOVERY_PRESETS, RecoveryConfig
@@ -44,7 +46,11 @@ REFINE_ROWS = 200
 FITTED = 1e-2
 """NRMSE below which the network itself has learned the formula."""
 SLACK = 1.5
-"""A formula with fewer operations may have so many times the validation error."""
+"""A simpler formula may have so many times the validation error."""
+GRID_MARGIN = 0.05
+"""Share of the range by which knots reach beyond the samples."""
+START_SEED = 100_000
+"""Between the seeds of start values of one network."""
 FLOOR = 1e-5
 """Validation errors below this are equal."""
 Samples = tuple[Tensor, Tensor]
@@ -73,6 +79,23 @@ def train(model: KAN, x: Tensor, y: Tensor, penalty: float, steps: int) -> None:
         return loss
 
     optimizer.step(closure)  # type: ignore[arg-type]
+
+
+def train_moving(model: KAN, x: Tensor, y: Tensor, penalty: float, steps: int) -> None:
+    """Train, with even knots over each edge's inputs at the start and once more half-way.
+
+    Inputs of different ranges have no grid in common, and hidden sums leave the one they began on.
+    """
+    for part in (steps - steps // 2, steps // 2):
+        model.update_grid(x, uniform_share=1.0, margin=GRID_MARGIN)
+        train(model, x, y, penalty, part)
+
+
+def complexity(read: SymbolicKAN) -> int:
+    """Of all forms together: what a reader has to take in."""
+    return sum(
+        FORMS[form].complexity for layer in read.layers for _, _, form in cast(Any, layer).edges
+    )
 
 
 def nrmse(predicted: Any, y: Any) -> float:
@@ -114,16 +137,17 @@ def candidates(formula: Formula, config: RecoveryConfig, seed: int) -> Iterator[
     x, y = samples(formula, config.num_points, seed)
     held = samples(formula, config.num_points, seed + VALIDATION_SEED)
     low, high = (float(v) for v in (x.min(), x.max()))
-    for hidden, penalty in itertools.product(config.hidden, config.penalties):
-        torch.manual_seed(seed)
+    tries = itertools.product(config.hidden, config.penalties, range(config.num_starts))
+    for hidden, penalty, start in tries:
+        torch.manual_seed(seed + START_SEED * start)
         model = KAN(
             (x.shape[1], *hidden, 1), grid_size=config.grid_size, grid_range=(low, high),
             init="pykan", dtype=torch.float64,
         )  # fmt: skip
-        train(model, x, y, penalty, config.num_steps)
+        train_moving(model, x, y, penalty, config.num_steps)
         for threshold in config.thresholds:
             pruned, report = prune_kan(model, x, threshold=threshold)
-            train(pruned, x, y, 0.0, config.num_steps // 2)
+            train_moving(pruned, x, y, 0.0, config.num_steps // 2)
             with torch.no_grad():
                 fitted = nrmse(pruned(held[0]), held[1])
             for tolerance in config.tolerances:
@@ -135,7 +159,7 @@ def candidates(formula: Formula, config: RecoveryConfig, seed: int) -> Iterator[
                     "network_error": fitted,
                     "edges": report.edges_after,
                     "error": nrmse(read(held[0]).detach(), held[1]),
-                    "operations": sum(len(cast(Any, layer).edges) for layer in read.layers),
+                    "complexity": complexity(read),
                 }
 
 
@@ -196,7 +220,7 @@ def choose(found: list[dict[str, Any]]) -> dict[str, Any]:
     """The smallest of those whose validation error is nearly the least."""
     least = min(max(c["error"], FLOOR) for c in found)
     good = [c for c in found if max(c["error"], FLOOR) <= SLACK * least] or found
-    return min(good, key=lambda c: (c["operations"], c["error"]))
+    return min(good, key=lambda c: (c["complexity"], c["error"]))
 
 
 def recover(formula: Formula, config: RecoveryConfig, seed: int) -> Result:

@@ -32,12 +32,15 @@ class Problem:
         hidden: width of the hidden layer.
         num_steps: of the optimizer.
         lr: its learning rate at the start.
+        final_parameters: what S-KAN has in the end on this function, mean over seeds; 0 while that
+            is measured.
     """
 
     target: Target
     hidden: int
     num_steps: int
     lr: float
+    final_parameters: float = 0.0
 
     @property
     def sizes(self) -> list[int]:
@@ -141,22 +144,28 @@ def single(basis: str, problem: Problem) -> Fitted:
 
 
 def mlp(problem: Problem, *, compute: int) -> Fitted:
-    """Two hidden layers with as many parameters as S-KAN has in the end at most.
+    """Two hidden layers with as many parameters as S-KAN has in the end.
 
     Args:
         problem: the function.
         compute: steps, over the others': S-KAN's first stage evaluates as many families.
     """
-    inputs = problem.target.num_inputs
-    largest = KAN(problem.sizes, layer="relu")  # windows have ends of their own
+    width = width_of_mlp(problem)
+    return train(mlp_of(problem, width), problem, num_steps=compute * problem.num_steps)
 
-    def build(width: int) -> nn.Module:
-        return MLP(inputs, 1, (width, width), activation="silu")
 
+def mlp_of(problem: Problem, width: int) -> MLP:
+    """Two hidden layers."""
+    return MLP(problem.target.num_inputs, 1, (width, width), activation="silu")
+
+
+def width_of_mlp(problem: Problem) -> int:
+    """The width whose number of parameters is closest to S-KAN's final one."""
     state = torch.get_rng_state()
-    width = match_width(build, count_parameters(largest))
+    below = match_width(partial(mlp_of, problem), problem.final_parameters)
+    sizes = {w: count_parameters(mlp_of(problem, w)) for w in (below, below + 1)}
     torch.set_rng_state(state)
-    return train(build(width), problem, num_steps=compute * problem.num_steps)
+    return min(sizes, key=lambda w: abs(sizes[w] - problem.final_parameters))
 
 
 def selectable(model: nn.Module) -> list[Selection]:
