@@ -32,6 +32,7 @@ from neurarium.experiments.kan_assessment.continual import (
     target,
 )
 from neurarium.experiments.kan_assessment.dimension import DIMENSION, slopes
+from neurarium.experiments.kan_assessment.least_squares import levenberg_marquardt
 from neurarium.experiments.kan_assessment.problems import _flat, load_sklearn, problem_of
 from neurarium.experiments.kan_assessment.recovery import RECOVERY, choose, printed_error
 from neurarium.experiments.kan_assessment.speed import SPEED, RecursiveKAN, build
@@ -43,6 +44,7 @@ from neurarium.experiments.kan_assessment.widths import (
     sizes_for,
     widths_near,
 )
+from neurarium.neurons import KAN
 
 mpl.use("Agg")
 COMPARISON, BUDGETS = EXPERIMENTS[:2]
@@ -281,11 +283,11 @@ def test_printed_formulas_are_judged_as_they_stand():
     assert printed_error("0", formula, x, y) == pytest.approx(1, rel=0.1)
     assert printed_error("sqrt(mu)", formula, x, y) == math.inf
     assert printed_error("Abs(N_n)*mu", formula, x, y) > 0.1
-    few = {"error": 1.2e-3, "operations": 3}
-    many = {"error": 1e-3, "operations": 9}
+    few = {"error": 1.2e-3, "complexity": 3}
+    many = {"error": 1e-3, "complexity": 9}
     assert choose([many, few]) is few
     assert choose([many, {**few, "error": 2e-3}]) is many
-    assert choose([{**many, "error": 0.0}, {**few, "error": 9e-6}])["operations"] == 3
+    assert choose([{**many, "error": 0.0}, {**few, "error": 9e-6}])["complexity"] == 3
 
 
 def test_a_product_is_read_and_printed_right():
@@ -420,3 +422,22 @@ def test_assess_says_what_is_wrong(changes, message):
 def test_the_example_answers_in_words():
     main = runpy.run_path(str(ROOT / "examples" / "assess_table.py"))["main"]
     assert "KAN" in main(num_steps=10).words
+
+
+def test_levenberg_marquardt_solves_least_squares_and_a_curved_valley():
+    torch.manual_seed(0)
+    x = torch.randn(50, 3, dtype=torch.float64)
+    y = torch.randn(50, 1, dtype=torch.float64)
+    linear = torch.nn.Linear(3, 1, dtype=torch.float64)
+    levenberg_marquardt(linear, x, y, max_steps=20)
+    design = torch.cat([x, torch.ones_like(x[:, :1])], 1)
+    best = torch.linalg.lstsq(design, y).solution[:, 0]
+    assert_close(torch.cat([linear.weight[0], linear.bias]), best, atol=1e-10, rtol=0)
+
+    model = KAN([2, 1, 1], grid_size=3, dtype=torch.float64)
+    product = (x[:, :1] * 0.3 + x[:, 1:2] * 0.4).exp()
+    model.update_grid(x[:, :2])
+    with pytest.raises(ValueError, match=r"x must have .* rows, one for each parameter: got 10"):
+        levenberg_marquardt(model, x[:10, :2], product[:10], max_steps=5)
+    levenberg_marquardt(model, x[:, :2], product, max_steps=200, decay=1e-6)
+    assert recovery.nrmse(model(x[:, :2]).detach(), product) < 1e-3

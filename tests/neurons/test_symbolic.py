@@ -242,3 +242,11 @@ def test_bad_calls_of_a_formula():
         symbolic.refine(x, None)
     with pytest.raises(ValueError, match="max_nodes must be at least 1: got 0"):
         draw_edges(KAN([2, 1]), x, max_nodes=0)
+
+
+def test_a_product_read_as_the_exponential_of_logarithms_prints_as_one():
+    logs = {(0, i): EdgeFit("log", 1.0, 0.0, 1.0 + 1e-9 * i, 0.0, 0.0) for i in range(2)}
+    model = SymbolicKAN(
+        [SymbolicLayer(logs, 2, 1), SymbolicLayer({(0, 0): EdgeFit("exp", 1, 0, 1.5, 0, 0)}, 1, 1)]
+    )
+    assert model.formula(["V", "p"], digits=3) == ["1.5*V*p"]

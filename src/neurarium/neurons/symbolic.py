@@ -25,6 +25,8 @@ from neurarium.neurons.symbolic_forms import FORMS
 NUM_POINTS = 128
 EXACT = 17
 """Digits that tell two numbers of double precision apart."""
+HALF = 0.5 - 1e-6
+"""An exponent that is farther from a half is a whole number."""
 DUST = 1e-6
 """A factor that much smaller than the largest of a sum is rounding."""
 
@@ -297,6 +299,11 @@ def _rounded(expression: Any, digits: int) -> Any:
         least = DUST * max(factors.values())
         return sympy.Add(*(term for term, factor in factors.items() if factor > least))
 
+    def is_nearly_whole(part: Any) -> bool:
+        exponent = part.exp if part.is_Pow else None
+        return bool(exponent is not None and exponent.is_Float and abs(exponent % 1 - 0.5) > HALF)
+
     expression = expression.replace(lambda part: part.is_Add, without_dust)
+    expression = expression.replace(is_nearly_whole, lambda part: part.base ** round(part.exp))
     numbers = {n: sympy.Float(n, digits) for n in expression.atoms(sympy.Float)}
     return expression.xreplace(numbers)

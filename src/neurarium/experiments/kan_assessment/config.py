@@ -120,7 +120,7 @@ class RecoveryConfig:
         thresholds: of pruning.
         tolerances: share of an edge's variance that a form may leave unexplained.
         num_starts: start values of each network that are tried.
-        num_steps: gradient evaluations before pruning, and half as many after.
+        num_steps: gradient evaluations of the penalised loss.
         num_points: samples of a formula: training, validation and test each.
         num_seeds: repetitions.
     """
