@@ -23,7 +23,11 @@ from neurarium.evaluation.verdict import Interval
 from neurarium.experiments.kan_assessment import EXPERIMENTS, assess, claims, recovery
 from neurarium.experiments.kan_assessment.arms import ARMS
 from neurarium.experiments.kan_assessment.assess import _said
-from neurarium.experiments.kan_assessment.comparison import configurations, parameters_of
+from neurarium.experiments.kan_assessment.comparison import (
+    common_parameters,
+    configurations,
+    parameters_of,
+)
 from neurarium.experiments.kan_assessment.config import FULL, IMAGES, Config
 from neurarium.experiments.kan_assessment.continual import (
     CONTINUAL,
@@ -441,3 +445,23 @@ def test_levenberg_marquardt_solves_least_squares_and_a_curved_valley():
         levenberg_marquardt(model, x[:10, :2], product[:10], max_steps=5)
     levenberg_marquardt(model, x[:, :2], product, max_steps=200, decay=1e-6)
     assert recovery.nrmse(model(x[:, :2]).detach(), product) < 1e-3
+
+
+def test_every_setting_of_every_arm_meets_a_common_budget_nearby():
+    # digits: whole units of a selectable layer miss 5000
+    assert common_parameters(5000, 30, 2, tuple(ARMS)) == 5000
+    size = common_parameters(5000, 64, 10, tuple(ARMS))
+    assert 5000 < size < 6000
+    for name, arm in ARMS.items():
+        for settings in arm.choices():
+            network = arm.build(sizes_for(name, "parameters", size, 64, 10, settings), **settings)
+            assert abs(count_parameters(network) / size - 1) <= 0.02
+
+
+def test_families_that_keep_their_range_are_normalised():
+    torch.manual_seed(0)
+    x = 100 + 50 * torch.randn(200, 3)
+    for name in ("rbf", "chebyshev", "fourier", "wavelet", "relu", "selectable"):
+        arm = ARMS[name]
+        network = arm.build((3, 4, 2), **arm.defaults())
+        assert_close(network(x), network((x - 100) / 50), atol=2e-3, rtol=1e-3)

@@ -1,12 +1,14 @@
 """Kolmogorov–Arnold networks and MLPs on equal terms (arXiv 2407.11075; protocol of 2407.16674).
 
-**Data.** Formulas of physics on their ranges, tables of scikit-learn and UCI, images, sentences,
-spoken digits; formulas by 1000 training, validation and test points each. Inputs are standardised
-and targets of regression too, the same for all arms. The KAN alone moves its grids to the training
-rows, once, before training: splines on neurons keep their range (tried: moving it does not help
-them).
+**Data.** Formulas of physics on their ranges, special functions, tables of scikit-learn and UCI,
+images, sentences, spoken digits; formulas by 1000 training, validation and test points each.
+Inputs are standardised and targets of regression too, the same for all arms. The KAN alone moves
+its grids to the training rows, once, before training: splines on neurons keep their range (tried:
+moving it does not help them). Families whose functions keep their range have a batch norm in every
+layer instead.
 
-**Protocol.** Four budgets: equal trainable parameters within 2 % (``parameters``); equal FLOPs
+**Protocol.** Five budgets: equal trainable parameters within 2 %, a few more than configured where
+whole units ask for it (``parameters``); equal FLOPs
 within 2 % by the formulas that KANbeFair publishes, as many as the MLP with those parameters has
 or, where these are more, as the most costly KAN with eight units in each hidden layer, so that the
 MLP grows too (``flops``); equal parameters and equal measured seconds of training (``seconds``);

@@ -25,6 +25,10 @@ RANGED = ("bspline", "spline_mlp", "spline_first_mlp", "relu")
 """Layers whose own range is another one."""
 POOL, POOL_FUNCTIONS = ("bspline", "rbf", "chebyshev"), 21
 """Families of a selectable layer, and their 8, 8 and 5 functions: with more, widths are too few."""
+NORM = "batch"
+"""In front of every layer whose functions keep their range: B-splines on edges move theirs instead,
+and MLPs, with splines on neurons or without, have linear maps that learn to fill it. AF-KAN has it
+where its authors have a norm, behind its windows."""
 WINDOW_ORDER = 3
 """Windows of AF-KAN beyond its grid."""
 
@@ -129,7 +133,7 @@ def _family(
     layer: str, setting: str, values: Sequence[int], functions: Callable[[int], int]
 ) -> Arm:
     return Arm(
-        partial(_kan, layer=layer),
+        partial(_kan, layer=layer, norm=NORM),
         {setting: values},
         partial(_basis_flops, functions=functions),
         "operations",
@@ -153,7 +157,7 @@ ARMS: dict[str, Arm] = {
     "wavelet": _family("mexican_hat", "grid_size", (8, 5, 12), _same),
     "relu": _family("relu", "grid_size", (5, 3, 8), _same),
     "af": Arm(
-        partial(_kan, layer="af", norm=None), {"grid_size": (3, 2, 5)}, _window_flops, "operations"
+        partial(_kan, layer="af", norm=NORM), {"grid_size": (3, 2, 5)}, _window_flops, "operations"
     ),
     "rational": Arm(
         partial(_kan, layer="grkan", num_groups=1),
@@ -165,6 +169,7 @@ ARMS: dict[str, Arm] = {
         partial(
             _kan,
             layer="selectable",
+            norm=NORM,
             bases=POOL,
             basis_arguments={"bspline": {"grid_range": GRID_RANGE}},
         ),

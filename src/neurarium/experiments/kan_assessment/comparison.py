@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from .arms import ARMS
 from .config import Config, domain_of
 from .problems import Problem, loaders, problem_of
 from .training import Network, Settings, outputs, seconds_per_step, train
-from .widths import sizes_for
+from .widths import fitting_parameters, sizes_for
 
 SHARED_SPACE: Mapping[str, tuple[Any, ...]] = {
     "optimizer": ("adam",),
@@ -106,12 +106,29 @@ def parameters_of(problem: Problem, config: Config) -> int:
     return config.wide_parameters if problem.in_features > MANY_INPUTS else config.parameters
 
 
+@cache
+def common_parameters(
+    parameters: int, in_features: int, out_features: int, arms: tuple[str, ...]
+) -> int:
+    """The budget, or the next larger one that every setting of every arm meets within 2 %."""
+
+    def fits(size: int) -> None:
+        for name in arms:
+            for settings in ARMS[name].choices() if name in ARMS else ():
+                sizes_for(name, "parameters", size, in_features, out_features, settings)
+
+    found = fitting_parameters(parameters, fits)
+    if found is None:
+        raise ValueError(f"parameters must be larger for arms of equal size: got {parameters}")
+    return found
+
+
 def make_network(
     cell: Cell, problem: Problem, config: Config, method: Callable[..., nn.Module], settings: Any
 ) -> Network:
     """The arm in its budget's widths, behind what the problem puts before it."""
-    name, size = str(cell.method), parameters_of(problem, config)
-    ends = problem.in_features, problem.out_features
+    name, ends = str(cell.method), (problem.in_features, problem.out_features)
+    size = common_parameters(parameters_of(problem, config), *ends, tuple(config.arms))
     if name not in ARMS:
         return Network(problem, method(problem, size))
     sizes = sizes_for(name, str(cell.budget), size, *ends, settings)

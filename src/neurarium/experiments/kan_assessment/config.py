@@ -25,6 +25,8 @@ DOMAINS = {"symbolic": "formulas", "tabular": "tables", "vision": "images", "tex
            "audio": "speech"}  # fmt: skip
 """Domain → what is in it."""
 
+SPECIAL = ("ellipeinc", "lpmv0", "sph_harm01", "jv")
+"""Half of the special functions on which KANbeFair found KANs ahead."""
 QUICK_FORMULAS = (2, 4, 12)
 FULL_FORMULAS = (2, 4, 8, 12, 16, 21, 22, 27, 40, 56, 70, 90)
 
@@ -67,6 +69,7 @@ class Config:
 
     datasets: tuple[str, ...] = (
         *(f"feynman/{index}" for index in FULL_FORMULAS),
+        *(f"special/{name}" for name in SPECIAL),
         *(f"table/{name}" for name in TABLES),
         *(f"hopular/{name}" for name in UCI),
         *IMAGES,
@@ -233,7 +236,7 @@ PRESETS = {
             *(f"special/{name}" for name in (
                 "ellipkinc", "ellipeinc", "jv", "iv", "lpmv0", "lpmv1", "sph_harm01", "sph_harm02",
             )),
-            *FULL.datasets[len(FULL_FORMULAS) :],
+            *FULL.datasets[len(FULL_FORMULAS) + len(SPECIAL) :],
         ),
         budgets=BUDGETS,
         parameters=20_000,
@@ -260,6 +263,7 @@ BUDGET_PRESETS = {
         FULL,
         datasets=(
             *(f"feynman/{index}" for index in FULL_FORMULAS),
+            *(f"special/{name}" for name in SPECIAL),
             *(f"table/{name}" for name in TABLES),
         ),
         arms=("mlp", "kan", "spline_mlp"),
@@ -287,7 +291,7 @@ RECOVERY_PRESETS = {
     ),
 }  # fmt: skip
 SPEED_PRESETS = {
-    "smoke": SpeedConfig((1300,), batch_sizes=(64,), num_rounds=2, num_seeds=1),
+    "smoke": SpeedConfig((1350,), batch_sizes=(64,), num_rounds=2, num_seeds=1),
     "quick": SpeedConfig(num_rounds=5, num_seeds=1),
     "full": SpeedConfig(),
     "paper": SpeedConfig((5000, 50_000, 500_000), batch_sizes=(128, 1024), num_rounds=50),

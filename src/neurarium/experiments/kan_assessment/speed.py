@@ -85,7 +85,7 @@ def run_cell(cell: Cell, config: SpeedConfig, context: Context) -> Result:
             "step_seconds": statistics.median(seconds[0]),
             "times_mlp": statistics.median(ratios),
             "parameters": float(count_parameters(arm)),
-            "macs": float(count_macs(arm, x[:1]).total),
+            "macs": float(count_macs(arm.eval(), x[:1]).total),
         }
     )
 
