@@ -17,7 +17,7 @@ class SavedChoice(NamedTuple):
 
     Args:
         features: number of them.
-        shape: out, then a kernel's height and width where weights are left out one by one.
+        out: number of outputs.
         chosen: name of a basis → positions of its features.
         places: name of a basis → positions of its weights, where not all are there.
     """
