@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from benchmarks.allocations import peak_megabytes
+from benchmarks.floors import linear_products
 from benchmarks.memory_hopular import operator_shares
 from benchmarks.timing import Comparison, measure, record
 from neurarium.neurons import AFKANLinear, ReLUKANLinear
@@ -76,20 +77,6 @@ def compare(
     return rows, {name: peak_megabytes(run) for name, run in both.items()}
 
 
-def products(shape: tuple[int, int, int]) -> Callable[[], None]:
-    """The bare matrix products of the reduced inputs, forward and backward: the floor."""
-    batch, inner, outer = shape
-    values, weight = torch.randn(batch, inner), torch.randn(outer, inner)
-    gradient = torch.randn(batch, outer)
-
-    def run() -> None:
-        torch.mm(values, weight.mT)
-        torch.mm(gradient, weight)
-        torch.mm(gradient.mT, values)
-
-    return run
-
-
 def profile(rounds: int) -> tuple[dict[str, dict[str, float]], list[Comparison]]:
     """Where the layer's time goes, by operation, and how near its floor it is."""
     shares, rows = {}, []
@@ -99,7 +86,7 @@ def profile(rounds: int) -> tuple[dict[str, dict[str, float]], list[Comparison]]
         ours = partial(backward, AFKANLinear(inner, outer), leaf, torch.randn(batch, outer))
         what = f"batch {batch}, {inner} to {outer}, norm by sample, forward + backward"
         shares[what] = operator_shares(ours)
-        floor = {"ours": ours, "floor: the matrix products alone": products(shape)}
+        floor = {"ours": ours, "floor: the matrix products alone": linear_products(*shape)}
         rows.append(measure(f"{what}, floor", floor, rounds=rounds))
     return shares, rows
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from benchmarks.allocations import peak_megabytes
+from benchmarks.floors import linear_products
 from benchmarks.memory_hopular import operator_shares
 from benchmarks.timing import Comparison, measure, record
 from neurarium.neurons import KANConv2d, KANLinear, SelectableKANConv2d, SelectableKANLinear
@@ -95,21 +96,6 @@ def compare(
     return rows, {name: peak_megabytes(run) for name, run in both.items()}
 
 
-def products(layer: SelectableKANLinear, rows: int) -> Callable[[], None]:
-    """The bare matrix products of a linear layer's mixture, forward and backward: the floor."""
-    functions = sum(basis.num_functions for basis, _ in layer.weighted()) + 1
-    values = torch.randn(rows, functions * layer.in_features)
-    weight = torch.randn(layer.out_features, functions * layer.in_features)
-    gradient = torch.randn(rows, layer.out_features)
-
-    def run() -> None:
-        torch.mm(values, weight.mT)
-        torch.mm(gradient, weight)
-        torch.mm(gradient.mT, values)
-
-    return run
-
-
 def profile(rounds: int) -> tuple[dict[str, dict[str, float]], list[Comparison]]:
     """Where a linear layer's time goes, by operation, and how near its floor it is."""
     shares, rows = {}, []
@@ -119,7 +105,9 @@ def profile(rounds: int) -> tuple[dict[str, dict[str, float]], list[Comparison]]
         ours = partial(backward, layer, leaf, torch.randn(batch, outer))
         what = f"SelectableKANLinear, batch {batch}, {inner} to {outer}, forward + backward"
         shares[what] = operator_shares(ours)
-        floor = {"ours": ours, "floor: the matrix products alone": products(layer, batch)}
+        functions = 1 + sum(basis.num_functions for basis, _ in layer.weighted())
+        products = linear_products(batch, functions * inner, outer)
+        floor = {"ours": ours, "floor: the matrix products alone": products}
         rows.append(measure(f"{what}, floor", floor, rounds=rounds))
     return shares, rows
 
