@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from neurarium.cost import count_parameters
@@ -60,10 +60,14 @@ def widths_near(cost: Cost, budget: float, in_features: int, out_features: int) 
     both = _largest(lambda width: spent(width, width) <= 1)
     narrower = range(both, math.ceil(NARROWEST * both) - 1, -1)
     further = (*range(both + 1, int(both / NARROWEST) + 1), *range(narrower[-1] - 1, both // 2, -1))
+
+    def fits(first: int, second: int) -> bool:
+        return spent(first, second) <= 1
+
     found: list[tuple[float, Widths]] = []
     for firsts in (narrower, further):
         for first in firsts:
-            below = _largest(lambda width, first=first: spent(first, width) <= 1)  # type: ignore[misc]
+            below = _largest(partial(fits, first))
             for second in (below, below + 1):
                 found.append((abs(spent(first, second) - 1), (first, second)))
             if min(found)[0] <= TOLERANCE / 2:
