@@ -259,3 +259,18 @@ def is_unchanged(ctx: Any, saved: Sequence[Tensor]) -> bool:
         now[name].data_ptr() == then.data_ptr() and now[name].shape == then.shape
         for name, then in zip(ctx.names, saved, strict=True)
     )
+
+
+def in_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """``x`` as the layer's parameters are: cast under autocast, refused otherwise.
+
+    Example:
+        >>> in_dtype(torch.zeros(1, dtype=torch.float64), torch.float32)
+        Traceback (most recent call last):
+        TypeError: x must be torch.float32 as the layer: got torch.float64
+    """
+    if x.dtype == dtype:
+        return x
+    if not torch.is_autocast_enabled(x.device.type):
+        raise TypeError(f"x must be {dtype} as the layer: got {x.dtype}")
+    return x.to(dtype)

@@ -15,7 +15,8 @@ from torch import Tensor
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import require_points
 from neurarium.neurons.kan import KAN, require_rows
-from neurarium.neurons.kan_linear import KANLinear, kept_statistics
+from neurarium.neurons.kan_linear import KANLinear
+from neurarium.neurons.row_norm import kept_statistics
 
 NUM_POINTS = 200
 CURVE, DOTS = "#1f3a5f", "#d1495b"

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.bases import BASES
 from neurarium.neurons.basis import require_points
-from neurarium.neurons.kan_linear import KANLinear, kept_statistics
+from neurarium.neurons.kan_linear import KANLinear
 from neurarium.neurons.registry import Registry
+from neurarium.neurons.row_norm import kept_statistics
 from neurarium.neurons.strict_loading import StrictHubMixin, precision_of
 
 __all__ = ["KAN", "KAN_LAYERS", "KANLinear"]

@@ -27,7 +27,7 @@ from neurarium.neurons.kan_attention_inputs import (
     resolve_base,
 )
 from neurarium.neurons.kan_attention_rows import reduce_rows, scores_to_rows
-from neurarium.neurons.kan_linear import make_basis
+from neurarium.neurons.make_basis import make_basis
 from neurarium.neurons.wavelet import WAVELETS
 
 STARTS = ("scaled", "paper")

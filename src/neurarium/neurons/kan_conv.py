@@ -17,8 +17,9 @@ from neurarium.memory.activation import Activation, resolve_activation
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import Basis
 from neurarium.neurons.bspline import BSpline
-from neurarium.neurons.kan_linear import make_basis
-from neurarium.neurons.selected import convolve, in_dtype, padded, require_images
+from neurarium.neurons.contraction import in_dtype
+from neurarium.neurons.image_functions import convolve, padded, require_images
+from neurarium.neurons.make_basis import make_basis
 from neurarium.neurons.selection_checks import require_sides
 
 

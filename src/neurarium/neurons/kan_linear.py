@@ -8,10 +8,8 @@ KAN (https://arxiv.org/abs/2404.19756), the reference arm of the assessment
 from __future__ import annotations
 
 import copy
-import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import torch
@@ -22,7 +20,6 @@ from torch.utils.checkpoint import checkpoint
 from neurarium.memory.activation import Activation, resolve_activation
 from neurarium.memory.arguments import require_count
 from neurarium.neurons import grids
-from neurarium.neurons.bases import BASES
 from neurarium.neurons.basis import Basis, require_points
 from neurarium.neurons.bspline import BSpline, moved_knots, moved_splines, require_samples
 from neurarium.neurons.bspline_gather import (
@@ -31,11 +28,12 @@ from neurarium.neurons.bspline_gather import (
     gather_splines,
     is_watched,
 )
-from neurarium.neurons.contraction import contract
+from neurarium.neurons.contraction import contract, in_dtype
 from neurarium.neurons.edge_activation import require_edge_activation
+from neurarium.neurons.make_basis import make_basis
+from neurarium.neurons.row_norm import RowBatchNorm, kept_statistics, make_norm
 from neurarium.neurons.tracing import is_traced
 
-NORMS = ("layer", "batch", None)
 STARTS = ("kaiming", "pykan")
 BACKENDS = ("gemm", "gather")
 NOISE = {"kaiming": 0.1, "pykan": 0.5}
@@ -121,7 +119,7 @@ class KANLinear(nn.Module):
         super().__init__()
         require_count("in_features", in_features)
         require_count("out_features", out_features)
-        named = (("norm", norm, NORMS), ("init", init, STARTS), ("backend", backend, BACKENDS))
+        named = (("init", init, STARTS), ("backend", backend, BACKENDS))
         for name, value, known in named:
             if value not in known:
                 raise ValueError(
@@ -151,10 +149,7 @@ class KANLinear(nn.Module):
             self.spline_scale = nn.Parameter(torch.empty(edges, **factory))
         if bias:
             self.bias = nn.Parameter(torch.empty(out_features, **factory))
-        self.norm: nn.Module | None = None
-        if norm is not None:
-            kind = nn.LayerNorm if norm == "layer" else RowBatchNorm
-            self.norm = kind(in_features, **factory)
+        self.norm = make_norm(norm, in_features, **factory)
         self.register_buffer("mask", None)
         self.reset_parameters()
 
@@ -208,10 +203,7 @@ class KANLinear(nn.Module):
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Apply the functions and sum over inputs."""
         require_points(x, self.in_features)
-        if x.dtype != self.coefficients.dtype:
-            if not torch.is_autocast_enabled(x.device.type):
-                raise TypeError(f"x must be {self.coefficients.dtype} as the layer: got {x.dtype}")
-            x = x.to(self.coefficients.dtype)
+        x = in_dtype(x, self.coefficients.dtype)
         if self.norm is not None:
             x = self.norm(x)
         rows = x.reshape(-1, self.in_features)
@@ -443,48 +435,6 @@ class KANLinear(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-class RowBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of the last axis, whatever comes before it."""
-
-    def forward(self, input: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch F"]:
-        """Normalise."""
-        rows = super().forward(input.reshape(-1, input.shape[-1]))
-        return rows.reshape(input.shape)
-
-    @torch.no_grad()
-    def take(self, features: Tensor) -> Self:
-        """The same for some of the features."""
-        taken = copy.deepcopy(self)
-        taken.num_features = len(features)
-        taken.weight, taken.bias = (nn.Parameter(p[features]) for p in (self.weight, self.bias))
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        taken.running_mean = self.running_mean[features]
-        taken.running_var = self.running_var[features]
-        return taken
-
-
-@contextmanager
-def kept_statistics(module: nn.Module) -> Iterator[None]:
-    """Batch norms work as their mode says, without moving their running statistics.
-
-    Example:
-        >>> norm = RowBatchNorm(2)
-        >>> with kept_statistics(norm):
-        ...     _ = norm(torch.randn(5, 2) + 3)
-        >>> norm.running_mean
-        tensor([0., 0.])
-    """
-    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm1d) and m.track_running_stats]
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
-
-
 def require_finite(name: str, value: Any) -> None:
     """Raise unless ``value`` is a finite number.
 
@@ -497,36 +447,3 @@ def require_finite(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a finite number: got {value!r}")
     if not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number: got {value!r}")
-
-
-def make_basis(
-    basis: str | Basis, num_features: int, arguments: Mapping[str, Any], **factory: Any
-) -> Basis:
-    """A basis from its name and arguments; a basis that is given passes through.
-
-    Example:
-        >>> make_basis("rbf", 3, {"degree": 2})
-        Traceback (most recent call last):
-        ValueError: degree must not be given for basis 'rbf': got 2; it takes grid_size, grid_range
-    """
-    if isinstance(basis, Basis):
-        if basis.num_features != num_features:
-            raise ValueError(
-                f"basis must have {num_features} features: got one of {basis.num_features}"
-            )
-        if arguments:
-            name = next(iter(arguments))
-            raise ValueError(f"{name} must not be given beside a basis: got {arguments[name]!r}")
-        return basis
-    family = BASES.find(basis, "basis")
-    hidden = ("num_features", "device", "dtype", "kind")
-    known = [name for name in inspect.signature(family).parameters if name not in hidden]
-    for name, value in arguments.items():
-        if name not in known:
-            raise ValueError(
-                f"{name} must not be given for basis {basis!r}: got {value!r}; it takes "
-                f"{', '.join(known)}"
-            )
-    made = family(num_features, **arguments, **factory)
-    assert isinstance(made, Basis)
-    return made

@@ -21,21 +21,11 @@ from torch.nn import functional as F
 from neurarium.memory.activation import Activation, resolve_activation
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import require_points
-from neurarium.neurons.contraction import contract
-from neurarium.neurons.kan_linear import RowBatchNorm
-from neurarium.neurons.selected import (
-    Chosen,
-    SelectedKANConv2d,
-    SelectedKANLinear,
-    convolve,
-    in_dtype,
-    kept_places,
-    make_base,
-    make_norm,
-    name_of_norm,
-    padded,
-    require_images,
-)
+from neurarium.neurons.contraction import contract, in_dtype
+from neurarium.neurons.image_functions import convolve, padded, require_images
+from neurarium.neurons.row_norm import RowBatchNorm, make_norm, name_of_norm
+from neurarium.neurons.selected import SelectedKANConv2d, SelectedKANLinear
+from neurarium.neurons.selected_families import Chosen, kept_places, make_base
 from neurarium.neurons.selection import DEFAULT_POOL, Family, Selection
 from neurarium.neurons.selection_checks import require_sides
 from neurarium.neurons.selection_loading import saved_choice

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.bases import BASES
 from neurarium.neurons.basis import Basis
-from neurarium.neurons.kan_linear import make_basis
+from neurarium.neurons.make_basis import make_basis
 from neurarium.neurons.selection_checks import require_arguments, require_positive, require_share
 from neurarium.neurons.selection_loading import become
 from neurarium.neurons.tracing import is_traced

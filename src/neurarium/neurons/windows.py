@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import require_points
-from neurarium.neurons.kan_linear import KANLinear, RowBatchNorm
+from neurarium.neurons.kan_linear import KANLinear
+from neurarium.neurons.row_norm import make_norm
 from neurarium.neurons.selection_checks import require_number
 from neurarium.neurons.tracing import is_traced
 from neurarium.neurons.window_functions import COMBINATIONS, WINDOW_ACTIVATIONS
@@ -30,7 +31,6 @@ from neurarium.neurons.window_sums import WindowKind, window_sums, window_values
 
 REDUCTIONS = ("global", "spatial", "multistep")
 FEATURE_NORMS = ("sample", "batch", "running", None)
-NORMS = ("layer", "batch", None)
 KERNEL_SIZE = 3
 
 
@@ -119,7 +119,6 @@ class AFKANLinear(nn.Module):
         _require_one_of("combine", combine, COMBINATIONS)
         _require_one_of("feature_norm", feature_norm, FEATURE_NORMS)
         _require_one_of("reduction", reduction, REDUCTIONS)
-        _require_one_of("norm", norm, NORMS)
         require_number("momentum", momentum)
         if not 0 < momentum <= 1:
             raise ValueError(f"momentum must lie in (0, 1]: got {momentum}")
@@ -141,8 +140,7 @@ class AFKANLinear(nn.Module):
         self.temperature: nn.Parameter | None = None
         if reduction != "multistep":
             self.temperature = nn.Parameter(torch.empty((), **factory))
-        kinds = {"layer": nn.LayerNorm, "batch": RowBatchNorm}
-        self.norm: nn.Module | None = None if norm is None else kinds[norm](in_features, **factory)
+        self.norm = make_norm(norm, in_features, **factory)
         self.weight = nn.Parameter(torch.empty(out_features, in_features, **factory))
         if feature_norm == "running":
             self.register_buffer("lowest", torch.empty((), **factory))
