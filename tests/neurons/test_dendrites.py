@@ -20,8 +20,9 @@ from neurarium.neurons import (
     neuron_parameters,
     to_dendritic,
 )
-from neurarium.neurons.dendrite_candidates import CandidatePool, Recording, is_rowwise, train_pool
+from neurarium.neurons.dendrite_candidates import CandidatePool, is_rowwise, train_pool
 from neurarium.neurons.dendrite_objective import covariance
+from neurarium.neurons.dendrite_recording import Recording
 
 
 def grown(module, count=2, **arguments):

@@ -23,10 +23,10 @@ PERFORATED_BACKPROP = System(
     exports={
         "neurarium.neurons.dendrites": (
             "Dendritic",
-            "to_dendritic",
             "neuron_parameters",
             "dendrite_parameters",
         ),
+        "neurarium.neurons.dendritic_model": ("to_dendritic",),
         "neurarium.neurons.dendrite_objective": ("correlation_objective",),
         "neurarium.neurons.dendrite_trainer": ("DendriteTrainer",),
     },

@@ -5,13 +5,13 @@ from .bspline import BSplineActivation as BSplineActivation
 from .bspline import bspline_basis as bspline_basis
 from .dendrite_objective import RunningCovariance as RunningCovariance
 from .dendrite_objective import correlation_objective as correlation_objective
-from .dendrite_trainer import DendriteReport as DendriteReport
-from .dendrite_trainer import DendriteStep as DendriteStep
+from .dendrite_report import DendriteReport as DendriteReport
+from .dendrite_report import DendriteStep as DendriteStep
 from .dendrite_trainer import DendriteTrainer as DendriteTrainer
 from .dendrites import Dendritic as Dendritic
 from .dendrites import dendrite_parameters as dendrite_parameters
 from .dendrites import neuron_parameters as neuron_parameters
-from .dendrites import to_dendritic as to_dendritic
+from .dendritic_model import to_dendritic as to_dendritic
 from .edge_plots import draw_edges as draw_edges
 from .fourier import Fourier as Fourier
 from .grkan import GRKAN as GRKAN

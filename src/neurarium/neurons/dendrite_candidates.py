@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -24,42 +23,6 @@ ROWWISE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity)
 MIXING = (nn.Linear, nn.Conv1d, nn.Conv2d)
 IMPROVEMENT = 1e-3
 """Relative growth of |Cov| that counts."""
-
-
-@dataclass
-class Recording:
-    """What a layer saw in one pass over the data: inputs, errors, outputs of earlier dendrites.
-
-    Args:
-        inputs: one tensor a batch.
-        errors: gradients of the loss at the output, one a batch.
-    """
-
-    inputs: list[Tensor] = field(default_factory=list)
-    errors: list[Tensor] = field(default_factory=list)
-
-    def add(self, x: Tensor, error: Tensor) -> None:
-        """What an observer is called with. Losses are means over batches: undo the division."""
-        self.inputs.append(x)
-        self.errors.append(error.detach() * len(error))
-
-    def joined(self, name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """All inputs and errors; errors in units of their deviation in each layer.
-
-        Args:
-            name: of the layer.
-            dtype: of its parameters, which autocast need not keep; ids stay as they are.
-        """
-        shapes = sorted({tuple(x.shape[1:]) for x in self.inputs})
-        if len(shapes) > 1:
-            raise ValueError(
-                f"inputs of {name} must have one shape to be recorded: got {shapes[0]} and "
-                f"{shapes[1]}; pad them"
-            )
-        x, errors = torch.cat(self.inputs), torch.cat(self.errors).to(dtype)
-        x = x.to(dtype) if x.is_floating_point() else x
-        scale = errors.std() if errors.numel() > 1 else errors.new_zeros(())
-        return x, errors / scale if scale > 0 else errors
 
 
 class CandidatePool:

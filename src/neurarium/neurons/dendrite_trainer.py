@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, Literal
 
 import torch
@@ -22,80 +22,20 @@ from neurarium.memory.arguments import require_count
 from neurarium.neurons.dendrite_candidates import (
     IMPROVEMENT,
     CandidatePool,
-    Recording,
     batches_of,
     train_pool,
+)
+from neurarium.neurons.dendrite_recording import Train, record_epoch
+from neurarium.neurons.dendrite_report import (
+    DendriteProgress,
+    DendriteReport,
+    DendriteStep,
+    State,
 )
 from neurarium.neurons.dendrites import dendrite_parameters, dendritic_layers, neuron_parameters
 
 OBJECTIVES = ("correlation", "gradient", "random")
 OptimizerFactory = Callable[[list[nn.Parameter]], Optimizer]
-Train = Callable[[nn.Module, Optimizer], Any]
-State = dict[str, Tensor]
-Phase = tuple[int, int, float, bool]
-
-
-@dataclass(frozen=True)
-class DendriteStep:
-    """One epoch of candidates on the record.
-
-    Args:
-        covariance: mean |Cov| of all neurons' best candidates; errors are in units of their
-            deviation.
-        improved: whether any neuron's grew by a thousandth.
-    """
-
-    covariance: float
-    improved: bool
-
-
-@dataclass(frozen=True)
-class DendriteReport:
-    """What a fit did.
-
-    Args:
-        scores: validation score of every epoch.
-        phases: (dendrites, epochs, best score, kept) of every neurons' phase.
-        num_dendrites: in the returned network.
-        num_epochs: of neurons.
-        candidate_epochs: of dendrites, over all layers.
-        skipped: layers that received no gradient in training mode.
-    """
-
-    scores: tuple[float, ...]
-    phases: tuple[Phase, ...]
-    num_dendrites: int
-    num_epochs: int
-    candidate_epochs: int
-    skipped: tuple[str, ...]
-
-    @property
-    def best_score(self) -> float:
-        """Of the returned network."""
-        return max(score for _, _, score, kept in self.phases if kept)
-
-
-@dataclass(frozen=True)
-class _Progress:
-    """What a fit has reached at the end of a neurons' phase.
-
-    Args:
-        best: score.
-        state: of the model, with that score.
-        scores: of every epoch.
-        phases: as in the report.
-        tries: dendrites in a row that failed.
-        candidate_epochs: so far.
-        skipped: layers that received no gradient.
-    """
-
-    best: float
-    state: State
-    scores: tuple[float, ...]
-    phases: tuple[Phase, ...]
-    tries: int = 0
-    candidate_epochs: int = 0
-    skipped: tuple[str, ...] = ()
 
 
 class DendriteTrainer:
@@ -199,7 +139,7 @@ class DendriteTrainer:
         self._pools: dict[str, CandidatePool] = {}
         self._records: dict[str, tuple[Tensor, Tensor]] = {}
         self._undo: State | None = None
-        self._progress: _Progress | None = None
+        self._progress: DendriteProgress | None = None
 
     def fit(
         self, train: Train, validate: Callable[[nn.Module], float]
@@ -228,7 +168,7 @@ class DendriteTrainer:
             scores: list[float] = []
             best, state = self.train_neurons(train, validate, scores)
             phase = (self.num_dendrites, len(scores), best, True)
-            now = self._progress = _Progress(best, state, tuple(scores), (phase,))
+            now = self._progress = DendriteProgress(best, state, tuple(scores), (phase,))
         self.model.load_state_dict(now.state)
         while self.num_dendrites < self.max_dendrites and now.tries < self.max_tries:
             self._undo = now.state
@@ -240,7 +180,7 @@ class DendriteTrainer:
             phase = (self.num_dendrites, len(scores), score, kept)
             if not kept:
                 self.reject()
-            now = self._progress = _Progress(
+            now = self._progress = DendriteProgress(
                 score if kept else now.best, state if kept else now.state,
                 (*now.scores, *scores), (*now.phases, phase), 0 if kept else now.tries + 1,
                 self.num_candidate_epochs, self.skipped,
@@ -269,11 +209,11 @@ class DendriteTrainer:
         Raises:
             ValueError: something else.
         """
-        known = [field.name for field in fields(_Progress)]
+        known = [field.name for field in fields(DendriteProgress)]
         if not isinstance(state, dict) or (state and set(state) != set(known)):
             found = ", ".join(map(str, state)) if isinstance(state, dict) else type(state).__name__
             raise ValueError(f"state must have keys {', '.join(known)}: got {found}")
-        progress = _Progress(**state) if state else None
+        progress = DendriteProgress(**state) if state else None
         if progress is not None:
             self.model.load_state_dict(progress.state)
         self.set_phase("neuron")
@@ -433,25 +373,7 @@ class DendriteTrainer:
 
     def _record(self, train: Train) -> dict[str, tuple[Tensor, Tensor]]:
         """Inputs and errors of every layer in one epoch that changes nothing."""
-        recordings = {name: Recording() for name in self.layers}
-        versions = [p._version for p in self.model.parameters()]
-        buffers = {name: b.clone() for name, b in self.model.named_buffers()}
-        for name, layer in self.layers.items():
-            layer.observe(recordings[name].add)
-        try:
-            train(self.model, _Still(self.model.parameters()))
-        finally:
-            for layer in self.layers.values():
-                layer.observe(None)
-        if versions != [p._version for p in self.model.parameters()]:
-            raise RuntimeError(
-                "train must step the optimizer that it is given: got other changes of parameters "
-                "while the network was fixed"
-            )
-        with torch.no_grad():
-            for name, buffer in self.model.named_buffers():
-                buffer.copy_(buffers[name])
-        self.model.zero_grad()
+        recordings = record_epoch(self.model, self.layers, train)
         silent = tuple(name for name, record in recordings.items() if not record.errors)
         if new := [name for name in silent if name not in self.skipped]:
             warnings.warn(
@@ -502,17 +424,3 @@ class DendriteTrainer:
     def _require_pools(self) -> None:
         if not self._pools:
             raise RuntimeError('candidates must exist: got none; call set_phase("dendrite", train)')
-
-
-class _Still(Optimizer):
-    """An optimizer that changes nothing."""
-
-    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
-        super().__init__(parameters, {"lr": 0.0})
-
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Nothing, but for the closure."""
-        if closure is None:
-            return None
-        with torch.enable_grad():
-            return closure()

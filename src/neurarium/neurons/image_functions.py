@@ -34,6 +34,7 @@ def convolve(
         activation: a further function.
 
     Example:
+        >>> import torch
         >>> from neurarium.neurons import Chebyshev
         >>> basis = Chebyshev(1, degree=1, squash=None)
         >>> convolve(torch.ones(1, 1, 2, 2), torch.ones(1, 2, 1, 2, 2), basis, {})
@@ -49,6 +50,7 @@ def padded(x: Tensor, padding: tuple[int, int]) -> Tensor:
     """Zeros on every side, before the functions, which see them.
 
     Example:
+        >>> import torch
         >>> padded(torch.ones(1, 1, 1, 1), (0, 1))
         tensor([[[[0., 1., 0.]]]])
     """
@@ -60,6 +62,7 @@ def require_images(x: Any, channels: int) -> None:
     """Raise unless ``x`` are floating-point images (B, C, H, W) with that many channels.
 
     Example:
+        >>> import torch
         >>> require_images(torch.zeros(2, 3), 3)
         Traceback (most recent call last):
         ValueError: x must be images (B, C, H, W): got shape [2, 3]

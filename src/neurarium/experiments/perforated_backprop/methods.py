@@ -19,7 +19,7 @@ from neurarium.baselines import MLP
 from neurarium.cost import count_parameters
 from neurarium.evaluation.budget import match_width
 from neurarium.neurons import DendriteTrainer, to_dendritic
-from neurarium.neurons.dendrite_trainer import Train
+from neurarium.neurons.dendrite_recording import Train
 
 from .problem import Part, Problem
 
