@@ -50,10 +50,15 @@ def sizes(records: Records) -> Any:
     from matplotlib import pyplot
 
     names = records.axis("dataset")
-    figure, panels = pyplot.subplots(
-        1, len(names), figsize=(3.2 * len(names) + 0.6, 3), squeeze=False
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure, grid = pyplot.subplots(
+        rows, columns, figsize=(3.2 * columns + 0.6, 2.6 * rows + 0.4), squeeze=False
     )
-    for panel, name in zip(panels[0], names, strict=True):
+    panels = grid.flatten()
+    for panel in panels[len(names) :]:
+        panel.axis("off")
+    for panel, name in zip(panels, names, strict=False):
         here = records.ok.where(dataset=name)
         for method in here.axis("method"):
             mine = here.where(method=method)
@@ -65,7 +70,9 @@ def sizes(records: Records) -> Any:
             )  # fmt: skip
         panel.set_title(str(name).rpartition("/")[2], fontsize=9)
         panel.set_xlabel("parameters")
-    panels[0][0].set_ylabel("test accuracy")
-    panels[0][-1].legend(fontsize=6)
-    figure.tight_layout()
+    for row in grid:
+        row[0].set_ylabel("test accuracy")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=7)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
     return figure

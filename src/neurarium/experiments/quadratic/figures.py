@@ -9,7 +9,10 @@ import numpy as np
 
 from neurarium.evaluation import Records
 
-COLORS = ("#d1495b", "#30638e", "#edae49", "#00798c", "#8f6fb0", "#7a9e48", "#9a6324", "#777777")
+COLORS = (
+    "#d1495b", "#30638e", "#edae49", "#2ab7ca", "#8f6fb0", "#7a9e48", "#9a6324", "#999999",
+    "#222222",
+)  # fmt: skip
 
 
 def grid(records: Records) -> Any:
@@ -48,28 +51,29 @@ def grid(records: Records) -> Any:
 
 
 def accuracies(records: Records) -> Any:
-    """Test accuracy against parameters, a panel a network; bars are deviations over seeds."""
+    """Test accuracy of every arm with its parameters, a panel a network; bars are deviations."""
     from matplotlib import pyplot
 
     networks = records.axis("network")
     figure, panels = pyplot.subplots(
-        1, len(networks), figsize=(4.4 * len(networks), 3.4), squeeze=False
+        1, len(networks), figsize=(4.6 * len(networks), 3.2), squeeze=False
     )
     for panel, network in zip(panels[0], networks, strict=True):
         chosen = [r for r in records.ok.where(network=network) if "accuracy" in r.metrics]
         names = list(dict.fromkeys(str(r.cell.method) for r in chosen))
+        labels = []
         for place, name in enumerate(names):
             mine = [r.metrics for r in chosen if r.cell.method == name]
             found = np.array([m["accuracy"] for m in mine], dtype=float)
             panel.errorbar(
-                mine[0]["parameters"], found.mean(), found.std(), fmt="o",
-                color=COLORS[place % len(COLORS)], label=name, capsize=2,
-                markerfacecolor="none" if place >= len(COLORS) else None,
+                found.mean(), place, xerr=found.std(), fmt="o", capsize=2,
+                color=_color(records, name),
             )  # fmt: skip
-        panel.set_title(str(network), fontsize=9)
-        panel.set_xlabel("parameters")
-        panel.set_ylabel("test accuracy")
-        panel.legend(fontsize=6)
+            labels.append(f"{name}, {mine[0]['parameters'] / 1000:.0f} k")
+        panel.set_title(f"{network}: arms and their parameters", fontsize=9)
+        panel.set_yticks(range(len(names)), labels, fontsize=8)
+        panel.invert_yaxis()
+        panel.set_xlabel("test accuracy")
     figure.tight_layout()
     return figure
 
@@ -84,13 +88,13 @@ def losses(records: Records) -> Any:
     )
     for panel, network in zip(panels[0], networks, strict=True):
         chosen = [r for r in records.ok.where(network=network) if r.curves.get("loss")]
-        for place, name in enumerate(dict.fromkeys(str(r.cell.method) for r in chosen)):
+        for name in dict.fromkeys(str(r.cell.method) for r in chosen):
             curves = [np.array(r.curves["loss"]) for r in chosen if r.cell.method == name]
             length = min(map(len, curves))
             mean = np.mean([curve[:length] for curve in curves], axis=0)
             panel.plot(
                 np.linspace(0, 1, length), mean, label=name, linewidth=1,
-                color=COLORS[place % len(COLORS)], linestyle="--" if place >= len(COLORS) else "-",
+                color=_color(records, name),
             )  # fmt: skip
         panel.set_title(str(network), fontsize=9)
         panel.set_yscale("log")
@@ -99,6 +103,11 @@ def losses(records: Records) -> Any:
         panel.legend(fontsize=6)
     figure.tight_layout()
     return figure
+
+
+def _color(records: Records, method: str) -> str:
+    """One colour an arm, the same in all panels."""
+    return COLORS[list(map(str, records.axis("method"))).index(method) % len(COLORS)]
 
 
 def path(strengths: Mapping[str, Sequence[float]], records: Records) -> Any:
