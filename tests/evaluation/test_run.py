@@ -4,6 +4,8 @@
 
 import os
 import random
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -326,6 +328,17 @@ def test_a_timed_claim_needs_exclusive_cells():
     claim = Claim("faster", "", lambda r: [], timed=True)
     with pytest.raises(ValueError, match="exclusive must be True: got False with a timed claim"):
         replace(EXPERIMENT, claims=(claim,))
+
+
+def test_processor_seconds_of_compilers_and_other_children_count(tmp_path):
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+
+    def run_cell(cell, config, context):
+        subprocess.run([sys.executable, "-c", busy], check=True)
+        return Result({"estimate": 0.0})
+
+    done = go(replace(EXPERIMENT, run_cell=run_cell, claims=(), stages=()), tmp_path)
+    assert all(record.cpu_seconds >= 0.5 for record in done.records)
 
 
 def test_stages_have_names_of_their_own():

@@ -25,7 +25,7 @@ class Record:
         curves: name → list of numbers.
         array_file: the npz beside the records, relative to their folder; None without arrays.
         wall_seconds: the cell alone, without loading its data and stages.
-        cpu_seconds: of the process during that time.
+        cpu_seconds: of the process, and of those that it started and that ended, during that time.
         stages: what each stage instance that the cell used, directly or not, took to build.
         versions: of Python, torch, numpy and this library.
         error: the traceback of a cell that raised; None where it finished.
