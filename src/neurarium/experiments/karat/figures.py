@@ -25,6 +25,7 @@ COLORS = {
 def accuracy(records: Records) -> Any:
     """Test accuracy of every seed against what a step costs."""
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, panel = pyplot.subplots(figsize=(6, 3.8))
     for method in records.axis("method"):
@@ -35,6 +36,9 @@ def accuracy(records: Records) -> Any:
         panel.plot(cost, found, "o", color=color, alpha=0.35, markersize=4)
         panel.plot(np.mean(cost), np.mean(found), "o", color=color, markersize=9, label=method)
     panel.set_xscale("log")
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set_xlabel("milliseconds of a step")
     panel.set_ylabel("test accuracy (%)")
     panel.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
