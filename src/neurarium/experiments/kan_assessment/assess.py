@@ -27,13 +27,12 @@ from neurarium.memory.arguments import require_count
 from .arms import ARMS
 from .comparison import configurations
 from .problems import Part, Problem, encoder_of, standardised_targets
-from .training import Network, outputs, seconds_per_step, train
+from .training import Network, outputs, steps_within, train
 from .user_table import check_columns, read_user_table, split_rows
 from .widths import fitting_parameters, sizes_for
 
 DEFAULT_PARAMETERS, UNITS, PER_EDGE = 5000, 8, 10
 """Without a budget: so many, or enough for that many units of a KAN."""
-SECONDS_STEPS = 10
 MOST_SEED = 2**32 - 1
 EQUAL = {
     "parameters": "with as many parameters",
@@ -275,8 +274,7 @@ def _fit_arm(
 
         steps = effort.num_steps
         if effort.budget == "seconds":
-            each = seconds_per_step(make, problem, settings, effort.batch_size, SECONDS_STEPS)
-            steps = max(10, int(effort.seconds / each))
+            steps = steps_within(effort.seconds, make, problem, settings, effort.batch_size)
         network = make()
         start = time.perf_counter()
         loss = train(network, problem, settings, steps, effort.batch_size)

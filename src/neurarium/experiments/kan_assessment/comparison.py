@@ -16,9 +16,9 @@ from neurarium.data.containers import Table
 from neurarium.evaluation import Cell, Context, Result
 
 from .arms import ARMS
-from .config import Config, domain_of
+from .config import Config
 from .problems import Problem, loaders, problem_of
-from .training import Network, Settings, outputs, seconds_per_step, train
+from .training import Network, Settings, outputs, steps_within, train
 from .widths import fitting_parameters, sizes_for
 
 SHARED_SPACE: Mapping[str, tuple[Any, ...]] = {
@@ -39,8 +39,6 @@ TUNING_SEED = 1_000
 """Of the draws on which configurations are tried; no seed of a cell."""
 
 MANY_INPUTS = 100
-TIMED_STEPS = 12
-TIMED_IMAGE_STEPS = 6
 MAX_STEPS_FACTOR = 20
 """A time box may hold so many times the configured steps at most."""
 
@@ -141,15 +139,13 @@ def count_steps(cell: Cell, config: Config, context: Context) -> Mapping[str, An
     tried = _tried(cell, config, problem)
     if cell.budget != "seconds":
         return {"steps": [config.num_steps] * len(tried)}
-    images = domain_of(str(cell.dataset)) == "vision"
-    box = config.image_seconds if images else config.seconds
+    box = config.wide_seconds if problem.in_features > MANY_INPUTS else config.seconds
     steps = []
     for settings in tried:
         torch.manual_seed(TUNING_SEED)
         make = partial(make_network, cell, problem, config, context.method, settings)
-        timed = TIMED_IMAGE_STEPS if images else TIMED_STEPS
-        each = seconds_per_step(make, problem, settings, config.batch_size, timed)
-        steps.append(int(min(max(box / each, 10), MAX_STEPS_FACTOR * config.num_steps)))
+        found = steps_within(box, make, problem, settings, config.batch_size)
+        steps.append(min(found, MAX_STEPS_FACTOR * config.num_steps))
     return {"steps": steps}
 
 

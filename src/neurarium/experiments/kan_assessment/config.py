@@ -60,7 +60,7 @@ class Config:
         tuning_share: of the steps that a trial has.
         num_steps: gradient evaluations.
         seconds: of training under the budget of seconds.
-        image_seconds: the same for images.
+        wide_seconds: the same for images and speech.
         batch_size: rows of a step of Adam, except on formulas, where it is all rows.
         num_points: samples of a formula: training, validation and test each.
         num_images: training images.
@@ -84,7 +84,7 @@ class Config:
     tuning_share: float = 0.5
     num_steps: int = 200
     seconds: float = 0.6
-    image_seconds: float = 1.2
+    wide_seconds: float = 4.0
     batch_size: int = 128
     num_points: int = 1000
     num_images: int = 20_000
@@ -245,7 +245,7 @@ PRESETS = {
         tuning_share=1.0,
         num_steps=2000,
         seconds=20.0,
-        image_seconds=120.0,
+        wide_seconds=120.0,
         num_images=50_000,
         num_seeds=5,
     ),

@@ -28,7 +28,8 @@ def _by_dataset(records: Records, budget: str, metric: str) -> Table:
     methods = tuple(str(m) for m in records.axis("method"))
     means = records.values(metric, "dataset", "method")
     rows: list[tuple[Any, ...]] = [
-        (str(name), *(means.get((name, m)) for m in methods)) for name in records.axis("dataset")
+        (str(name), *(_rounded(means.get((name, m))) for m in methods))
+        for name in records.axis("dataset")
     ]
     footer: list[tuple[Any, ...]] = []
     if metric == "error":
@@ -36,9 +37,14 @@ def _by_dataset(records: Records, budget: str, metric: str) -> Table:
         footer.append(("median", *(statistics.median(logs[m]) for m in methods)))
     for name in ("parameters", "macs", "steps", "seconds"):
         found = records.values(name, "method")
-        footer.append((name, *(found.get(m) for m in methods)))
+        footer.append((name, *(_rounded(found.get(m)) for m in methods)))
     said = "NRMSE, lower is better" if metric == "error" else "accuracy in %, or 100 R²"
     return Table(f"{said}; equal {budget}", ("dataset", *methods), tuple(rows), tuple(footer))
+
+
+def _rounded(value: float | None) -> float | None:
+    """To four digits: what is shown, and what a summary of many tables can hold."""
+    return None if value is None else float(f"{value:.4g}")
 
 
 def win_rates(records: Records) -> Table:

@@ -16,12 +16,18 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from neurarium.neurons.bspline import BSpline, moved_knots
 from neurarium.neurons.kan import KAN
 from neurarium.neurons.kan_linear import KANLinear
 
 from .problems import Part, Problem
 
 NUM_LOOKS = 10
+SHORT, LONG = 10, 30
+"""Gradients of the two trainings that are timed, with all looks in both."""
+MOST_FIXED = 50
+"""A step takes a fiftieth of its share at least, so that a disturbed clock cannot make it free."""
+FEWEST_STEPS = 10
 GRID_ROWS = 2000
 EVALUATION_ROWS = 2048
 Settings = Mapping[str, Any]
@@ -41,14 +47,20 @@ class Network(nn.Module):
 
 @torch.no_grad()
 def adapt_grids(network: Network, x: Tensor) -> None:
-    """Even knots over the range of the rows that the arm sees: those have the closed form."""
+    """Even knots over the range of the rows that each layer sees: those have the closed form.
+
+    There is nothing to keep yet, so that no coefficients are fitted: they start on the new grid as
+    they would have on the old one.
+    """
     arm = network.arm
     if not isinstance(arm, KAN):
         return
     if all(isinstance(layer, KANLinear) and layer.has_grid for layer in arm.layers):
         rows = network.stem(x[:GRID_ROWS])
-        if len(rows) > max(cast(Any, layer).basis.num_functions for layer in arm.layers):
-            arm.update_grid(rows, uniform_share=1.0, margin=0.1)
+        for layer in cast(list[KANLinear], list(arm.layers)):
+            basis = cast(BSpline, layer.basis)
+            basis.set_knots(moved_knots(basis, rows, uniform_share=1.0, margin=0.1))
+            rows = layer(rows)
 
 
 @torch.no_grad()
@@ -147,20 +159,33 @@ def _lbfgs(
             break
 
 
-def seconds_per_step(
-    make: Callable[[], Network], problem: Problem, settings: Settings, batch_size: int, steps: int
-) -> float:
-    """Of training with its looks at validation rows, after a first short one that is not timed.
+def steps_within(
+    seconds: float,
+    make: Callable[[], Network],
+    problem: Problem,
+    settings: Settings,
+    batch_size: int,
+) -> int:
+    """How many gradients fit into so many seconds of :func:`train`; at least ten.
+
+    Grids and looks at validation rows cost the same however long a training is: two trainings of
+    different length, after a first one that is not timed, tell that part from a step's.
 
     Args:
+        seconds: of training.
         make: a new network.
         problem: what is learned.
         settings: of the optimiser.
         batch_size: rows of a step of Adam.
-        steps: how many are timed.
     """
-    train(make(), problem, settings, 2, batch_size)
-    network = make()
-    start = time.perf_counter()
-    train(network, problem, settings, steps, batch_size)
-    return (time.perf_counter() - start) / steps
+
+    def taken(steps: int) -> float:
+        network = make()
+        start = time.perf_counter()
+        train(network, problem, settings, steps, batch_size)
+        return time.perf_counter() - start
+
+    taken(2)
+    short, long = taken(SHORT), taken(LONG)
+    each = max((long - short) / (LONG - SHORT), long / LONG / MOST_FIXED)
+    return int(max((seconds - (long - LONG * each)) / each, FEWEST_STEPS))
