@@ -8,16 +8,17 @@ moving it does not help them). Families whose functions keep their range have a 
 layer instead.
 
 **Protocol.** Five budgets: equal trainable parameters within 2 %, a few more than configured where
-whole units ask for it (``parameters``); equal FLOPs
-within 2 % by the formulas that KANbeFair publishes, as many as the MLP with those parameters has
-or, where these are more, as the most costly KAN with eight units in each hidden layer, so that the
-MLP grows too (``flops``); equal parameters and equal measured seconds of training, grids and looks
-at validation rows included (``seconds``); the same widths (``structure``); and equal parameters
-once more with Adam alone (``adam``), as published comparisons train. Under each, every arm tries the same number of configurations on every dataset, the library's defaults first:
-optimiser (L-BFGS and Adam with a cosine on formulas), learning rate, weight decay, and one setting
-of its own: the activation of an MLP, the number of functions of a KAN. Validation rows choose the
-configuration (on a draw of its own, on tables within each split) and, within a training, the
-weights; test rows are asked once. Gradient evaluations count as steps.
+whole units ask for it (``parameters``); equal FLOPs within 2 % by the formulas that KANbeFair
+publishes, as many as the MLP with those parameters has or, where these are more, as the most costly
+KAN with eight units in each hidden layer, so that the MLP grows too (``flops``); equal parameters
+and equal measured seconds of training, grids and looks at validation rows included (``seconds``);
+the same widths (``structure``); and equal parameters once more with Adam alone (``adam``), as
+published comparisons train. Under each, every arm tries the same number of configurations on every
+dataset, the library's defaults first: optimiser (L-BFGS and Adam with a cosine on formulas),
+learning rate, weight decay, and one setting of its own: the activation of an MLP, the number of
+functions of a KAN. Validation rows choose the configuration (on a draw of its own, on tables within
+each split) and, within a training, the weights; test rows are asked once. Gradient evaluations
+count as steps.
 
 **Parts.** ``main``: all arms at equal parameters and equal seconds. ``budgets``: the arms of the
 claims at equal FLOPs and in equal widths. ``recovery``: which formulas are printed right.
