@@ -1,5 +1,6 @@
 """What a training costs and starts from: grids of fresh layers, and steps that fit into seconds."""
 
+import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
@@ -15,20 +16,22 @@ FEW = Config(("feynman/8",), num_points=100)
 ADAM = {"optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0}
 
 
-def test_a_fresh_layer_starts_on_the_grid_of_its_rows():
-    """Knots reach 0.1 beyond the rows; coefficients are as they were."""
+@pytest.mark.parametrize("norm", [None, "layer", "batch"])
+def test_a_fresh_layer_starts_on_the_grid_of_its_rows(norm):
+    """Knots reach 0.1 beyond what the functions see; all else is as it was."""
     problem = problem_of(load_formula("feynman/8"), FEW, 0)
     torch.manual_seed(0)
-    network = Network(problem, KAN([2, 3, 1], init="pykan"))
-    before = [layer.coefficients.clone() for layer in network.arm.layers]
+    network = Network(problem, KAN([2, 3, 1], init="pykan", norm=norm))
+    before = {n: v.clone() for n, v in network.state_dict().items() if "knots" not in n}
     adapt_grids(network, problem.train.x)
     rows = problem.train.x
-    for layer, coefficients in zip(network.arm.layers, before, strict=True):
-        low, high = layer.basis.grid_range
-        assert_close(high, rows.amax(0) + 0.1)
-        assert_close(low, rows.amin(0) - 0.1)
+    after = network.state_dict()
+    assert_close({name: after[name] for name in before}, before, rtol=0, atol=0)
+    for layer in network.arm.layers:
+        (low, high), seen = layer.basis.grid_range, layer.rows(rows)
+        assert_close(high, seen.amax(0) + 0.1)
+        assert_close(low, seen.amin(0) - 0.1)
         assert layer.basis.uniform
-        assert torch.equal(layer.coefficients, coefficients)
         rows = layer(rows)
 
 

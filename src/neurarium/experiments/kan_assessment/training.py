@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from neurarium.neurons.bspline import BSpline, moved_knots
 from neurarium.neurons.kan import KAN
 from neurarium.neurons.kan_linear import KANLinear
+from neurarium.neurons.row_norm import kept_statistics
 
 from .problems import Part, Problem
 
@@ -57,10 +58,11 @@ def adapt_grids(network: Network, x: Tensor) -> None:
         return
     if all(isinstance(layer, KANLinear) and layer.has_grid for layer in arm.layers):
         rows = network.stem(x[:GRID_ROWS])
-        for layer in cast(list[KANLinear], list(arm.layers)):
-            basis = cast(BSpline, layer.basis)
-            basis.set_knots(moved_knots(basis, rows, uniform_share=1.0, margin=0.1))
-            rows = layer(rows)
+        with kept_statistics(arm):
+            for layer in cast(list[KANLinear], list(arm.layers)):
+                basis, seen = cast(BSpline, layer.basis), layer.rows(rows)
+                basis.set_knots(moved_knots(basis, seen, uniform_share=1.0, margin=0.1))
+                rows = layer(rows)
 
 
 @torch.no_grad()
