@@ -12,6 +12,8 @@ from neurarium.cost import count_macs
 from neurarium.neurons import KAN, BSpline, KANLinear
 from neurarium.neurons import bspline_gather as gather
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*of the inputs lie beyond")
+
 
 def double(*sizes, **arguments):
     torch.manual_seed(0)

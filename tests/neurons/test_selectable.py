@@ -460,7 +460,7 @@ def test_other_dtypes_are_refused_and_cast_under_autocast_before_and_after_pruni
 def test_inputs_beyond_all_that_families_see_are_announced_once():
     x = 255 * points(4, 3).float().abs() + 2
     layer = SelectableKANLinear(3, 2)
-    with pytest.warns(UserWarning, match=r"100% of the inputs lie beyond \[-1, 1\], where 'bspl"):
+    with pytest.warns(UserWarning, match=r"100% of the inputs lie beyond \[-1, 1\], where BSpl"):
         layer(x)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -479,9 +479,9 @@ def test_inputs_beyond_all_that_families_see_are_announced_once():
 @pytest.mark.parametrize(
     ("squash", "message"),
     [
-        ("tanh", r"beyond \[-3, 3\], where 'chebyshev' barely varies"),
-        ("clamp", r"beyond \[-1, 1\], where 'chebyshev' does not vary"),
-        (None, r"beyond \[-1, 1\], where 'chebyshev' grows without bound"),
+        ("tanh", r"beyond \[-3, 3\], where Chebyshev barely varies"),
+        ("clamp", r"beyond \[-1, 1\], where Chebyshev does not vary"),
+        (None, r"beyond \[-1, 1\], where Chebyshev grows without bound"),
     ],
 )
 def test_inputs_beyond_polynomials_are_announced(squash, message):

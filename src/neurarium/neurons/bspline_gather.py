@@ -16,11 +16,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from neurarium.neurons.bspline import BSpline
-from neurarium.neurons.tracing import is_traced
+from neurarium.neurons.plain_tensors import is_plain
 
 CHUNK = 1 << 20
 """Weights of rows held at a time."""
@@ -28,9 +28,7 @@ CHUNK = 1 << 20
 
 def is_watched(x: Tensor, *weights: Tensor | None) -> bool:
     """Whether gradients are recorded, operations traced or counted, or changes not counted."""
-    if is_traced() or torch._C._is_tracing() or torch._C._len_torch_dispatch_stack():
-        return True
-    if x.is_meta or type(x) not in (Tensor, nn.Parameter):
+    if not is_plain(x):
         return True
     used = [t for t in weights if t is not None]
     if any(t.is_inference() for t in used):

@@ -20,6 +20,7 @@ from neurarium.neurons.bspline import BSpline
 from neurarium.neurons.contraction import in_dtype
 from neurarium.neurons.image_functions import convolve, padded, require_images
 from neurarium.neurons.make_basis import make_basis
+from neurarium.neurons.reach import ReachWatch
 from neurarium.neurons.selection_checks import require_sides
 
 
@@ -102,6 +103,7 @@ class KANConv2d(nn.Module):
         if bias:
             self.bias = nn.Parameter(torch.empty(out_channels, **factory))
         self.norm = nn.BatchNorm2d(in_channels, **factory) if norm else None
+        self._watch = ReachWatch()
         self.reset_parameters()
 
     @torch.no_grad()
@@ -133,7 +135,12 @@ class KANConv2d(nn.Module):
         """Apply the functions to the map, and convolve."""
         require_images(x, self.in_channels)
         x = in_dtype(x, self.coefficients.dtype)
-        x = padded(x if self.norm is None else self.norm(x), self.padding)
+        if self.norm is None:
+            advice = "normalise them, by norm='batch' for instance"
+            self._watch.look(x, [self.basis], advice=advice, axis=1)
+        else:
+            x = self.norm(x)
+        x = padded(x, self.padding)
         steps = {"bias": self.bias, "stride": self.stride, "dilation": self.dilation}
         activation = resolve_activation(self.base_activation)
         return convolve(x, self.tap_weight(), self.basis, steps, activation=activation)

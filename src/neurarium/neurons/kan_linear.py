@@ -31,6 +31,7 @@ from neurarium.neurons.bspline_gather import (
 from neurarium.neurons.contraction import contract, in_dtype
 from neurarium.neurons.edge_activation import require_edge_activation
 from neurarium.neurons.make_basis import make_basis
+from neurarium.neurons.reach import ReachWatch
 from neurarium.neurons.row_norm import RowBatchNorm, kept_statistics, make_norm
 from neurarium.neurons.tracing import is_traced
 
@@ -41,6 +42,11 @@ NOISE = {"kaiming": 0.1, "pykan": 0.5}
 NO_SHARE = 1e-12
 CHUNK = 1 << 22
 """Contributions of edges held at a time."""
+ADVICE = {
+    True: "move the grid to them with update_grid(x), or normalise them by norm='layer'",
+    False: "normalise them, by norm='layer' for instance",
+}
+"""What to do about inputs beyond the functions' reach, with a grid and without."""
 
 
 class KANLinear(nn.Module):
@@ -57,7 +63,8 @@ class KANLinear(nn.Module):
     in · out · (G + k + 2) parameters, so about that many times the work of a linear one.
 
     Splines are 0 beyond their grid, where only the base function remains: normalise the inputs
-    (``norm``), or move the grid to them with :meth:`update_grid`; :meth:`share_outside` counts.
+    (``norm``), or move the grid to them with :meth:`update_grid`. A warning says so once where more
+    than half of them lie beyond; :meth:`share_outside` counts.
 
     Args:
         in_features: width of the input.
@@ -151,6 +158,7 @@ class KANLinear(nn.Module):
             self.bias = nn.Parameter(torch.empty(out_features, **factory))
         self.norm = make_norm(norm, in_features, **factory)
         self.register_buffer("mask", None)
+        self._watch = ReachWatch()
         self.reset_parameters()
 
     @torch.no_grad()
@@ -204,7 +212,9 @@ class KANLinear(nn.Module):
         """Apply the functions and sum over inputs."""
         require_points(x, self.in_features)
         x = in_dtype(x, self.coefficients.dtype)
-        if self.norm is not None:
+        if self.norm is None:
+            self._watch.look(x, [self.basis], advice=ADVICE[self.has_grid])
+        else:
             x = self.norm(x)
         rows = x.reshape(-1, self.in_features)
         if self._gathers(rows):

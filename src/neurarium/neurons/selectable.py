@@ -341,7 +341,7 @@ class SelectableKANConv2d(Selection):
         """Apply the weighted families to the map, and convolve."""
         require_images(x, self.in_channels)
         x = in_dtype(x, self.logits.dtype)
-        self.warn_of_reach(x)
+        self.warn_of_reach(x, axis=1)
         x = padded(x if self.norm is None else self.norm(x), self.padding)
         steps: dict[str, Any] = {"stride": self.stride, "dilation": self.dilation}
         y: Tensor | None = None

@@ -21,25 +21,15 @@ from neurarium.memory.arguments import require_count
 from neurarium.neurons.bases import BASES
 from neurarium.neurons.basis import Basis
 from neurarium.neurons.make_basis import make_basis
+from neurarium.neurons.reach import ReachWatch
 from neurarium.neurons.selection_checks import require_arguments, require_positive, require_share
 from neurarium.neurons.selection_loading import become
-from neurarium.neurons.tracing import is_traced
 
 DEFAULT_POOL = ("bspline", "rbf", "chebyshev", "mexican_hat", "relu")
 POOL_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {"relu": {"grid_range": (-1.0, 1.0)}}
 """ReLU windows of a pool lie where its splines do."""
 MANY_BYTES = 1 << 28
 """What a layer with a choice for every edge may hold without a warning."""
-BOUNDED = ("bspline", "relu")
-"""Families that are 0 beyond their grid."""
-POLYNOMIALS = ("chebyshev", "jacobi", "gram")
-"""Families on [−1, 1]."""
-POLYNOMIAL_REACH: Mapping[str | None, tuple[float, str]] = {
-    "tanh": (3.0, "barely varies"),
-    "clamp": (1.0, "does not vary"),
-    None: (1.0, "grows without bound"),
-}
-"""How inputs are squashed → how far a polynomial is of use, and what it does beyond."""
 
 
 class Family(nn.Module):
@@ -127,7 +117,7 @@ class Selection(nn.Module):
         self.register_buffer("temperature", torch.full((), float(temperature), **factory))
         self.register_buffer("kept", None)
         self._active = self.bases
-        self._num_seen, self._has_warned = 0, False
+        self._watch = ReachWatch()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -224,44 +214,16 @@ class Selection(nn.Module):
             raise RuntimeError("prune must come after select: all families are still in use")
         return self.kept
 
-    def warn_of_reach(self, x: Tensor) -> None:
-        """Warn once if most inputs lie beyond all that a family sees.
+    def warn_of_reach(self, x: Tensor, axis: int = -1) -> None:
+        """Warn once if most inputs lie beyond all that a family in use sees."""
+        if getattr(self, "norm", None) is None:
+            active = [family.basis for family in self._members(self._active)]
+            advice = "normalise them, by norm='batch' for instance"
+            self._watch.look(x, active, advice=advice, axis=axis)
 
-        Looked at are the first call, the second, the fourth and so on, until it has warned.
-        """
-        is_plain = type(x) in (Tensor, nn.Parameter) and not (x.is_meta or is_traced())
-        if self._has_warned or getattr(self, "norm", None) is not None or not is_plain:
-            return
-        self._num_seen += 1
-        if self._num_seen & (self._num_seen - 1) or not x.numel():
-            return
-        for name in self._active:
-            low, high, beyond = self._reach(name)
-            if math.isinf(high):
-                continue
-            share = ((x < low) | (x > high)).float().mean().item()
-            if share > 0.5:
-                self._has_warned = True
-                warnings.warn(
-                    f"{share:.0%} of the inputs lie beyond [{low:g}, {high:g}], where {name!r} "
-                    f"{beyond}; normalise them, by norm='batch' for instance",
-                    stacklevel=4,
-                )
-                return
-
-    def _reach(self, name: str) -> tuple[float, float, str]:
-        """Between which inputs a family is of use, and what it does beyond."""
-        arguments = self.basis_arguments[name]
-        if name in BOUNDED:
-            low, high = arguments.get("grid_range", (-1.0, 1.0))
-            return low, high, "is 0"
-        if name in POLYNOMIALS:
-            reach, beyond = POLYNOMIAL_REACH[arguments.get("squash", "tanh")]
-            return -reach, reach, beyond
-        return -math.inf, math.inf, ""
-
-    def _members(self) -> list[Family]:
-        return [family for family in self.families.values() if isinstance(family, Family)]
+    def _members(self, names: Iterable[str] | None = None) -> list[Family]:
+        chosen = [self.families[name] for name in self.bases if names is None or name in names]
+        return [family for family in chosen if isinstance(family, Family)]
 
     def _keep(self, kept: Tensor | None) -> None:
         self.kept = kept
