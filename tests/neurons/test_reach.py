@@ -1,3 +1,4 @@
+import copy
 import warnings
 
 import pytest
@@ -30,9 +31,17 @@ def test_a_grid_that_was_moved_to_the_inputs_reaches_them():
     x = torch.linspace(10, 90, 50)[:, None].repeat(1, 2)
     layer = KANLinear(2, 3)
     layer.update_grid(x)
-    assert_silent(layer, x)
     with pytest.warns(UserWarning, match=r"100% .* \[10, 90\]"):
-        layer.eval()(torch.zeros(4, 2))
+        copy.deepcopy(layer)(torch.zeros(4, 2))
+    assert_silent(layer, x)
+    assert_silent(layer, torch.zeros(4, 2))  # only a layer's first inputs are looked at
+
+
+def test_a_trained_layer_is_not_looked_at_before_it_trains_on():
+    layer, x = KANLinear(2, 1).eval(), torch.full((3, 2), 9.0)
+    assert_silent(layer, x)
+    with pytest.warns(UserWarning, match="100%"):
+        layer.train()(x)
 
 
 def test_each_feature_is_held_to_its_own_grid():
@@ -44,7 +53,9 @@ def test_each_feature_is_held_to_its_own_grid():
         layer(swapped)
     images = KANConv2d(2, 1, 1)
     images.basis.set_knots(layer.basis.knots)
-    assert_silent(images, torch.tensor([0.5, 100.5]).reshape(1, 2, 1, 1).expand(1, 2, 3, 3))
+    assert_silent(
+        copy.deepcopy(images), torch.tensor([0.5, 100.5]).reshape(1, 2, 1, 1).expand(1, 2, 3, 3)
+    )
     with pytest.warns(UserWarning, match="100%"):
         images(swapped.reshape(1, 2, 1, 1).expand(1, 2, 3, 3))
 

@@ -103,7 +103,7 @@ class KANConv2d(nn.Module):
         if bias:
             self.bias = nn.Parameter(torch.empty(out_channels, **factory))
         self.norm = nn.BatchNorm2d(in_channels, **factory) if norm else None
-        self._watch = ReachWatch()
+        self._watch = ReachWatch(last=1)
         self.reset_parameters()
 
     @torch.no_grad()
@@ -135,11 +135,11 @@ class KANConv2d(nn.Module):
         """Apply the functions to the map, and convolve."""
         require_images(x, self.in_channels)
         x = in_dtype(x, self.coefficients.dtype)
-        if self.norm is None:
+        if self.norm is not None:
+            x = self.norm(x)
+        elif self.training:
             advice = "normalise them, by norm='batch' for instance"
             self._watch.look(x, [self.basis], advice=advice, axis=1)
-        else:
-            x = self.norm(x)
         x = padded(x, self.padding)
         steps = {"bias": self.bias, "stride": self.stride, "dilation": self.dilation}
         activation = resolve_activation(self.base_activation)

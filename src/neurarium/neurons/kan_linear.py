@@ -63,8 +63,8 @@ class KANLinear(nn.Module):
     in · out · (G + k + 2) parameters, so about that many times the work of a linear one.
 
     Splines are 0 beyond their grid, where only the base function remains: normalise the inputs
-    (``norm``), or move the grid to them with :meth:`update_grid`. A warning says so once where more
-    than half of them lie beyond; :meth:`share_outside` counts.
+    (``norm``), or move the grid to them with :meth:`update_grid`. A warning says so where more than
+    half of the first ones in training lie beyond; :meth:`share_outside` counts at any time.
 
     Args:
         in_features: width of the input.
@@ -158,7 +158,7 @@ class KANLinear(nn.Module):
             self.bias = nn.Parameter(torch.empty(out_features, **factory))
         self.norm = make_norm(norm, in_features, **factory)
         self.register_buffer("mask", None)
-        self._watch = ReachWatch()
+        self._watch = ReachWatch(last=1)
         self.reset_parameters()
 
     @torch.no_grad()
@@ -212,10 +212,10 @@ class KANLinear(nn.Module):
         """Apply the functions and sum over inputs."""
         require_points(x, self.in_features)
         x = in_dtype(x, self.coefficients.dtype)
-        if self.norm is None:
-            self._watch.look(x, [self.basis], advice=ADVICE[self.has_grid])
-        else:
+        if self.norm is not None:
             x = self.norm(x)
+        elif self.training:
+            self._watch.look(x, [self.basis], advice=ADVICE[self.has_grid])
         rows = x.reshape(-1, self.in_features)
         if self._gathers(rows):
             y = self._gathered(rows)

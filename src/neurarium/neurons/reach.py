@@ -59,6 +59,9 @@ def reach_of(basis: Basis) -> Reach | None:
 class ReachWatch:
     """Looks at the first input of a layer, the second, the fourth and so on, until it has warned.
 
+    Args:
+        last: number of the call after which it looks no more; None: never.
+
     Example:
         >>> watch = ReachWatch()
         >>> with warnings.catch_warnings(record=True) as caught:
@@ -69,8 +72,8 @@ class ReachWatch:
         100% of the inputs lie beyond [-1, 1], where BSpline fades to 0; normalise them
     """
 
-    def __init__(self) -> None:
-        self._num_seen, self._has_warned = 0, False
+    def __init__(self, *, last: int | None = None) -> None:
+        self._last, self._num_seen, self._has_warned = last, 0, False
 
     def look(self, x: Tensor, bases: Iterable[Basis], *, advice: str, axis: int = -1) -> None:
         """Warn once if more than half of the inputs lie beyond all that a family sees.
@@ -81,7 +84,8 @@ class ReachWatch:
             advice: what to do about it.
             axis: of the features.
         """
-        if self._has_warned or not is_plain(x):
+        is_over = self._has_warned or self._num_seen == self._last
+        if is_over or not is_plain(x):
             return
         self._num_seen += 1
         if self._num_seen & (self._num_seen - 1) or not x.numel():
