@@ -26,7 +26,7 @@ def gains(records: Records) -> Any:
     methods = [str(m) for m in records.axis("method") if m != "plain"]
     values = records.ok.values("accuracy", "method", "dataset", "seed")
     seeds = records.axis("seed")
-    figure, panel = pyplot.subplots(figsize=(1.5 * len(names) + 3, 3.2))
+    figure, panel = pyplot.subplots(figsize=(1.1 * len(names) + 2, 3.2))
     for place, method in enumerate(methods):
         gaps = np.array(
             [[values[method, n, s] - values["plain", n, s] for s in seeds] for n in names]
@@ -40,14 +40,14 @@ def gains(records: Records) -> Any:
     panel.axhline(0, color="k", linewidth=0.6)
     panel.set_xticks(range(len(names)), [name.rpartition("/")[2] for name in names], fontsize=8)
     panel.set_ylabel("accuracy − plain, points")
-    panel.legend(fontsize=7)
+    panel.legend(fontsize=8)
     figure.tight_layout()
     return figure
 
 
 def sizes(records: Records) -> Any:
     """Test accuracy against all parameters, frozen ones too; a panel a dataset."""
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     names = records.axis("dataset")
     columns = min(3, len(names))
@@ -69,7 +69,9 @@ def sizes(records: Records) -> Any:
                 color=COLORS.get(str(method), "0.5"), linewidth=1,
             )  # fmt: skip
         panel.set_title(str(name).rpartition("/")[2], fontsize=9)
-        panel.set_xlabel("parameters")
+        panel.set_xlabel("parameters, thousands")
+        panel.xaxis.set_major_locator(ticker.MaxNLocator(4))
+        panel.xaxis.set_major_formatter(lambda size, _: f"{size / 1000:g}")
     for row in grid:
         row[0].set_ylabel("test accuracy")
     handles, labels = panels[0].get_legend_handles_labels()
