@@ -25,40 +25,49 @@ def color(name: Any) -> str:
 
 
 def domains(records: Records) -> Any:
-    """A panel a budget and kind of score: every dataset a row, every arm a dot."""
+    """A row of panels a kind of score, a column a budget; every dataset a row, every arm a dot."""
     from matplotlib import pyplot
 
-    panels = [
-        (str(budget), metric)
-        for metric in ("error", "score")
-        for budget in records.axis("budget")
-        if _rows(records, str(budget), metric)
-    ]
-    heights = [len(_rows(records, *panel)) for panel in panels]
-    figure, drawn = pyplot.subplots(
-        1, len(panels), figsize=(4.4 * len(panels), 1.6 + 0.27 * max(heights)), squeeze=False
-    )
-    for panel, (budget, metric) in zip(drawn[0], panels, strict=True):
-        names = _rows(records, budget, metric)
-        means = records.where(budget=budget).values(metric, "method", "dataset")
-        for method in records.axis("method"):
-            points = [(means[method, n], y) for y, n in enumerate(names) if (method, n) in means]
-            strong = method in ("mlp", "kan", "spline_mlp")
-            panel.scatter(
-                *zip(*points, strict=True), s=34 if strong else 14, color=color(method),
-                label=str(method), zorder=3 if strong else 2, alpha=0.95 if strong else 0.6,
-            )  # fmt: skip
-        panel.set_yticks(range(len(names)), [str(n) for n in names], fontsize=7)
-        panel.invert_yaxis()
-        panel.grid(axis="y", alpha=0.2)
-        if metric == "error":
-            panel.set(xscale="log", xlabel="NRMSE (left is better)")
-        else:
-            panel.set(xlabel="accuracy in %, or 100 R² (right is better)")
-        panel.set_title(f"equal {budget}", fontsize=9)
-    drawn[0][-1].legend(fontsize=7, bbox_to_anchor=(1, 1), loc="upper left", frameon=False)
-    figure.tight_layout()
+    budgets = [str(budget) for budget in records.axis("budget")]
+    kinds = [m for m in ("error", "score") if any(_rows(records, b, m) for b in budgets)]
+    heights = [2 + max(len(_rows(records, b, metric)) for b in budgets) for metric in kinds]
+    figure, grid = pyplot.subplots(
+        len(kinds), len(budgets), figsize=(3.6 * len(budgets) + 2.6, 0.6 + 0.25 * sum(heights)),
+        squeeze=False, height_ratios=heights,
+    )  # fmt: skip
+    for panels, metric in zip(grid, kinds, strict=True):
+        for panel, budget in zip(panels, budgets, strict=True):
+            names = _rows(records, budget, metric)
+            _dots(panel, records.where(budget=budget), metric, names)
+            panel.set_yticks(range(len(names)), [str(n).rpartition("hopular/")[2] for n in names])
+            panel.tick_params(axis="y", labelsize=8, labelleft=panel is panels[0])
+            panel.set_title(f"equal {budget}", fontsize=9)
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="center right", frameon=False)
+    figure.tight_layout(rect=(0, 0, 1 - 1.5 / figure.get_figwidth(), 1))
     return figure
+
+
+def _dots(panel: Any, records: Records, metric: str, names: list[Any]) -> None:
+    """Errors as they are; scores over the MLP's, in points, far ones closer together."""
+    means = records.values(metric, "method", "dataset")
+    zeros = [means.get(("mlp", n), 0.0) if metric == "score" else 0.0 for n in names]
+    for method in records.axis("method"):
+        shown = [y for y, n in enumerate(names) if (method, n) in means]
+        values = [means[method, names[y]] - zeros[y] for y in shown]
+        strong = method in ("mlp", "kan", "spline_mlp")
+        panel.scatter(
+            values, shown, s=34 if strong else 14, color=color(method),
+            label=str(method), zorder=3 if strong else 2, alpha=0.95 if strong else 0.6,
+        )  # fmt: skip
+    panel.invert_yaxis()
+    panel.grid(axis="y", alpha=0.2)
+    if metric == "error":
+        panel.set(xscale="log", xlabel="NRMSE (left is better)")
+    else:
+        panel.set_xscale("symlog", linthresh=5)
+        panel.set_xticks([-30, -10, -5, 0, 5], ["−30", "−10", "−5", "0", "5"])
+        panel.set_xlabel("points above the MLP (right is better)")
 
 
 def _rows(records: Records, budget: str, metric: str) -> list[Any]:
