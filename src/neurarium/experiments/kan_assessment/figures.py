@@ -155,7 +155,7 @@ def peaks(records: Records) -> Any:
 
     methods = records.axis("method")
     figure, panels = pyplot.subplots(
-        1, len(methods), figsize=(2.4 * len(methods), 2.2), sharey=True, squeeze=False
+        1, len(methods), figsize=(1.8 * len(methods) + 0.4, 2.3), sharey=True, squeeze=False
     )
     for panel, method in zip(panels[0], methods, strict=True):
         for record in records.ok.where(method=method):
