@@ -48,8 +48,9 @@ class KAN(nn.Module, StrictHubMixin):
     `KAN: Kolmogorov-Arnold Networks <https://arxiv.org/abs/2404.19756>`_:
     :math:`\mathrm{KAN}(x) = (\Phi_L \circ \dots \circ \Phi_1)(x)` with
     :math:`\Phi(x)_o = \sum_i \phi_{oi}(x_i)`. Whether it pays is another question
-    (https://arxiv.org/abs/2407.11075): at equal parameters it does for smooth formulas, rarely
-    elsewhere.
+    (https://arxiv.org/abs/2407.11075): published comparisons say, for formulas only;
+    ``neurarium show kan-assessment`` tells what was found here, ``neurarium assess`` what holds
+    for your table.
 
     Args:
         layer_sizes: widths from input to output, at least two.

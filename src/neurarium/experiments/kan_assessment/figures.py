@@ -178,14 +178,18 @@ def budget_ratio(records: Records) -> Any:
 
     names = _rows(records, str(records.axis("budget")[0]), "error")
     figure, panel = pyplot.subplots(figsize=(5.5, 1.4 + 0.27 * len(names)))
-    for marker, budget in zip("osD^", records.axis("budget"), strict=False):
+    limit = 1.0
+    shades = zip("osD^", ("#30638e", "0.6", "#edae49", "#00798c"), strict=True)
+    for (marker, shade), budget in zip(shades, records.axis("budget"), strict=False):
         means = records.where(budget=budget).values("error", "method", "dataset")
         ratios = [means["mlp", n] / means["kan", n] for n in names]
-        panel.plot(ratios, range(len(names)), marker, color="0.3", label=f"equal {budget}")
+        limit = max([limit, *(abs(math.log10(r)) for r in ratios)])
+        label = "Adam alone" if budget == "adam" else f"equal {budget}"
+        panel.plot(ratios, range(len(names)), marker, color=shade, label=label)
     panel.axvline(1, color=COLORS["kan"], linewidth=1)
+    panel.grid(axis="y", alpha=0.2)
     panel.set_yticks(range(len(names)), [str(n) for n in names], fontsize=7)
     panel.invert_yaxis()
-    limit = max(2.0, *(abs(math.log10(r)) for r in ratios)) if names else 2.0
     panel.set(xscale="log", xlim=(10**-limit, 10**limit), xlabel="the MLP's NRMSE over the KAN's")
     panel.legend(fontsize=7, frameon=False, bbox_to_anchor=(1, 1), loc="upper left")
     return figure
