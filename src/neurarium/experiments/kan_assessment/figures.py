@@ -49,9 +49,10 @@ def domains(records: Records) -> Any:
 
 
 def _dots(panel: Any, records: Records, metric: str, names: list[Any]) -> None:
-    """Errors as they are; scores over the MLP's, in points, far ones closer together."""
+    """Errors as they are; scores over the MLP's, in points, if it takes part."""
     means = records.values(metric, "method", "dataset")
-    zeros = [means.get(("mlp", n), 0.0) if metric == "score" else 0.0 for n in names]
+    is_above = metric == "score" and "mlp" in records.axis("method")
+    zeros = [means.get(("mlp", n), 0.0) if is_above else 0.0 for n in names]
     for method in records.axis("method"):
         shown = [y for y, n in enumerate(names) if (method, n) in means]
         values = [means[method, names[y]] - zeros[y] for y in shown]
@@ -64,8 +65,10 @@ def _dots(panel: Any, records: Records, metric: str, names: list[Any]) -> None:
     panel.grid(axis="y", alpha=0.2)
     if metric == "error":
         panel.set(xscale="log", xlabel="NRMSE (left is better)")
+    elif not is_above:
+        panel.set_xlabel("accuracy in %, or 100 R² (right is better)")
     else:
-        panel.set_xscale("symlog", linthresh=5)
+        panel.set_xscale("symlog", linthresh=5)  # far ones closer together
         panel.set_xticks([-30, -10, -5, 0, 5], ["−30", "−10", "−5", "0", "5"])
         panel.set_xlabel("points above the MLP (right is better)")
 
