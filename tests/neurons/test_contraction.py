@@ -104,6 +104,20 @@ def test_a_grid_moved_between_forward_and_backward_does_not_matter():
     assert_close(x.grad, expected)
 
 
+def watch_rows(layer, monkeypatch):
+    """How many rows the functions are evaluated at, by call."""
+    seen, basis = [], type(layer.basis)
+    for name in ("fill", "linearize"):
+        plain = getattr(basis, name)
+
+        def watched(self, x, *rest, plain=plain):
+            seen.append(x.shape[-1])
+            return plain(self, x, *rest)
+
+        monkeypatch.setattr(basis, name, watched)
+    return seen
+
+
 @EACH
 def test_chunks_change_nothing(name, monkeypatch):
     layer, x = made(name), inputs(23).requires_grad_()
@@ -118,7 +132,10 @@ def test_chunks_change_nothing(name, monkeypatch):
 
     whole = results()
     monkeypatch.setattr(contraction_module, "CHUNK", 4 * layer.edge_weight()[0].numel())
+    seen = watch_rows(layer, monkeypatch)
     assert_close(results(), whole)
+    assert seen
+    assert max(seen) <= 4
 
 
 @EACH

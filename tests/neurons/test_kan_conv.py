@@ -7,7 +7,13 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from neurarium.cost import count_macs, count_parameters
-from neurarium.neurons import BASES, KANConv2d, KANLinear
+from neurarium.neurons import (
+    BASES,
+    KANConv2d,
+    KANLinear,
+    SelectableKANConv2d,
+    SelectableKANLinear,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +87,23 @@ def test_starts_with_outputs_of_unit_order(basis):
 def test_bad_inputs(x, error, message):
     with pytest.raises(error, match=message):
         KANConv2d(3, 2, 3)(x)
+
+
+@pytest.mark.parametrize(
+    ("activation", "message"),
+    [
+        (torch.nn.PReLU(), "base_activation must have no parameters"),
+        ("softmax", "base_activation must take every value on its own: got 'softmax'"),
+    ],
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a: KANConv2d(3, 2, 3, base_activation=a),
+        lambda a: SelectableKANConv2d(3, 2, 3, base_activation=a),
+        lambda a: SelectableKANLinear(3, 2, base_activation=a),
+    ],
+)
+def test_base_functions_that_mix_or_are_not_trained_are_refused(make, activation, message):
+    with pytest.raises(ValueError, match=message):
+        make(activation)

@@ -107,6 +107,48 @@ def test_extension_of_an_uneven_grid_splits_its_intervals():
     assert_close(layer(x), before, rtol=0, atol=1e-8)
 
 
+def clamped_layer(**arguments):
+    """Knots at quantiles of clamped data: two at the lower end, three at the upper one."""
+    torch.manual_seed(0)
+    layer = KANLinear(1, 2, base_activation=None, dtype=torch.float64, **arguments)
+    torch.nn.init.normal_(layer.coefficients)
+    x = torch.randn(500, 1, dtype=torch.float64).clamp(-0.4, 0.2)
+    layer.update_grid(x, uniform_share=0.0)
+    inner = layer.basis.knots[:, 3:-3]
+    assert (inner[0].diff() == 0).tolist() == [True, False, False, True, True]
+    return layer, x
+
+
+def test_an_extension_where_end_knots_coincide_keeps_the_function():
+    layer, x = clamped_layer()
+    before = layer(x)
+    assert layer.extend_grid(10, x) < 1e-8
+    assert_close(layer(x), before, rtol=0, atol=1e-8)
+    assert (layer.basis.knots[:, -3:].diff() > 0).all()
+    assert (layer.basis.knots[:, :3].diff() > 0).all()
+
+
+@pytest.mark.parametrize("backend", ["gemm", "gather"])
+def test_a_repeated_last_knot_takes_the_limit_from_the_left(backend):
+    layer = KANLinear(2, 3, degree=2, base_activation=None, backend=backend, dtype=torch.float64)
+    ends = torch.tensor([[0.0, 0, 0, 1, 2, 2, 2], [-1, 0, 1, 2, 3, 4, 5]], dtype=torch.float64)
+    layer.basis.set_knots(ends)
+    layer = KANLinear(
+        2, 3, basis=layer.basis, base_activation=None, backend=backend, dtype=torch.float64
+    ).eval()
+    torch.nn.init.normal_(layer.coefficients)
+    end, before = (torch.full((1, 2), t, dtype=torch.float64) for t in (2.0, 2 - 1e-10))
+    with torch.no_grad():
+        assert_close(layer(end), layer(before), rtol=0, atol=1e-8)
+        assert_close(layer.basis(end).sum(-1), torch.ones(1, 2, dtype=torch.float64))
+        assert (layer.basis(end + 1e-10)[0, 0] == 0).all()
+    x = end.clone().requires_grad_()
+    layer(x).sum().backward()
+    y = before.clone().requires_grad_()
+    layer(y).sum().backward()
+    assert_close(x.grad, y.grad, rtol=0, atol=1e-8)
+
+
 def test_what_an_extension_changes_is_what_the_samples_see():
     """Beyond the grid splines fade over shorter intervals; within it nothing changes."""
     torch.manual_seed(0)
@@ -378,6 +420,9 @@ def test_empty_and_single_inputs():
         (lambda m: m(torch.arange(3)), TypeError, "x must be floating point: got torch.int64"),
         (lambda m: m(torch.rand(2, 4)), ValueError, "x must have 3 features"),
         (lambda m: m(torch.rand(2, 3).double()), TypeError, "x must be torch.float32 as the layer"),
+        (lambda m: m.update_grid(torch.rand(9, 3).double()), TypeError, "x must be torch.float32"),
+        (lambda m: m.extend_grid(9, torch.rand(9, 3).double()), TypeError, "x must be torch.floa"),
+        (lambda m: m.regularization(torch.rand(9, 3).double()), TypeError, "x must be torch.floa"),
         (lambda m: m.update_grid(torch.rand(7, 3)), ValueError, "x must have at least 8 samples"),
         (
             lambda m: m.update_grid(torch.full((9, 3), math.nan)),
@@ -471,6 +516,17 @@ def test_what_cannot_reload_is_not_saved(tmp_path):
     with pytest.raises(ValueError, match=r"layer_sizes must be \[2, 3, 2\], as they were made"):
         model.save_pretrained(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("spline_first", [True, False])
+def test_splines_of_neurons_want_the_layers_precision(spline_first):
+    layer = LinearSpline(3, 2, spline_first=spline_first)
+    with pytest.raises(TypeError, match=r"x must be torch.float32 as the layer: got torch.float64"):
+        layer(torch.rand(4, 3).double())
+    with pytest.raises(TypeError, match=r"x must be torch.float32 as the layer: got torch.float64"):
+        layer.update_grid(torch.rand(9, 3).double())
+    with pytest.raises(TypeError, match=r"x must be torch.float32 as the layer: got torch.float64"):
+        layer.activation(torch.rand(4, layer.activation.basis.num_features).double())
 
 
 def test_only_splines_have_grids():

@@ -37,6 +37,13 @@ def test_a_grid_that_was_moved_to_the_inputs_reaches_them():
     assert_silent(layer, torch.zeros(4, 2))  # only a layer's first inputs are looked at
 
 
+def test_an_empty_batch_is_not_the_first_one():
+    layer = KANLinear(2, 1)
+    assert_silent(layer, torch.zeros(0, 2))
+    with pytest.warns(UserWarning, match="100%"):
+        layer(torch.full((3, 2), 9.0))
+
+
 def test_a_trained_layer_is_not_looked_at_before_it_trains_on():
     layer, x = KANLinear(2, 1).eval(), torch.full((3, 2), 9.0)
     assert_silent(layer, x)

@@ -693,6 +693,10 @@ def test_idle_nodes_are_looked_for_without_changing_statistics():
         ({"node_threshold": 0.1, "samples": torch.rand(9, 5)}, r"samples must have shape \(N, 2\)"),
         ({"node_threshold": 0.1, "samples": torch.rand(0, 2)}, r"samples must have shape \(N, 2\)"),
         ({"node_threshold": 0.1, "samples": points(9, 2)}, r"samples must be torch\.float32"),
+        (
+            {"node_threshold": 0.1, "samples": torch.full((9, 2), math.nan)},
+            "samples must be finite: got NaN or infinity",
+        ),
         ({"fractions": 0.4}, "fractions must be three numbers: got 0.4"),
         ({"optimizer": 3}, r"optimizer must be a torch\.optim\.Optimizer or None: got int"),
         ({"threshold": "a"}, "threshold must be a number: got 'a'"),
@@ -702,6 +706,15 @@ def test_idle_nodes_are_looked_for_without_changing_statistics():
 def test_the_last_stage_is_checked_before_the_first(arguments, message):
     with pytest.raises((TypeError, ValueError), match=message):
         SelectionSchedule(KAN([2, 3, 1], layer="selectable"), 10, **arguments)
+
+
+def test_arguments_of_windows_leave_them_where_the_splines_are():
+    layer = SelectableKANLinear(2, 1, basis_arguments={"relu": {"grid_size": 8}})
+    windows, splines = layer.families["relu"].basis, layer.families["bspline"].basis
+    ends = windows.low_end, windows.low_end + 8 * windows.step
+    assert ends == pytest.approx([float(end[0]) for end in splines.grid_range])
+    wide = {"relu": {"grid_range": (0.0, 3.0)}}
+    assert SelectableKANLinear(2, 1, basis_arguments=wide).basis_arguments["relu"] == wide["relu"]
 
 
 def test_nodes_behind_a_layer_norm_are_not_taken_out():

@@ -20,7 +20,7 @@ from neurarium.memory.arguments import require_count, require_tensor
 from neurarium.neurons import bspline_kernel as kernel
 from neurarium.neurons import grids
 from neurarium.neurons.basis import Basis, Linearized, require_points
-from neurarium.neurons.contraction import evaluate
+from neurarium.neurons.contraction import evaluate, in_dtype
 
 MAX_DEGREE = 5
 
@@ -85,8 +85,8 @@ class BSpline(Basis):
 
     `KAN: Kolmogorov-Arnold Networks <https://arxiv.org/abs/2404.19756>`_. ``grid_size`` G intervals
     over ``grid_range`` and ``degree`` k more on either side give G + k functions. Beyond the
-    outermost knots all are 0. On uniform knots they have a closed form; after :meth:`set_knots`
-    with others, the recursion.
+    outermost knots all are 0, at a last knot that is repeated the limit from the left. On uniform
+    knots they have a closed form; after :meth:`set_knots` with others, the recursion.
 
     Args:
         num_features: F.
@@ -198,7 +198,7 @@ class BSpline(Basis):
         inner = self.knots[:, self.degree : self.degree + self.grid_size + 1]
         shape = (self.num_features, self.grid_size + 1, len(coefficients))
         heights = (torch.rand(shape, device=inner.device) - 0.5) * (noise / self.grid_size)
-        recursion = kernel.Recursion.of(self.knots.double(), self.degree)
+        recursion = kernel.Recursion.of(self.knots.double(), self.degree, closed=self.closed)
         design = kernel.recursive_bspline(inner.double(), recursion)
         solved = torch.linalg.pinv(design.permute(1, 2, 0)) @ heights.double()
         coefficients.copy_(solved.permute(2, 1, 0))
@@ -210,6 +210,7 @@ class BSpline(Basis):
     def _prepare(self, *, uniform: bool) -> None:
         """What evaluation needs of the knots, worked out once; it moves with the module."""
         self.uniform = uniform
+        self.closed = bool((self.knots[:, -1] == self.knots[:, -2]).any())
         if uniform:
             closed = kernel.Uniform.of(self.knots, self.degree)
             made: list[Tensor] = [closed.scale, closed.places]
@@ -231,7 +232,7 @@ class BSpline(Basis):
 
     def _recursion(self) -> kernel.Recursion:
         slopes = [getattr(self, f"_prepared_{p}") for p in range(1, self.degree + 1)]
-        return kernel.Recursion(self._prepared_0, slopes)
+        return kernel.Recursion(self._prepared_0, slopes, self.closed)
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         saved = state_dict.get(f"{prefix}knots")
@@ -258,7 +259,7 @@ class BSplineActivation(nn.Module):
         - x: (…, F); output: the same
 
     Raises:
-        TypeError: for inputs that are not floating point.
+        TypeError: for inputs that are not floating point, or of another precision.
         ValueError: for sizes and shapes that do not fit.
 
     Example:
@@ -299,6 +300,7 @@ class BSplineActivation(nn.Module):
     def forward(self, x: Float[Tensor, "*batch F"]) -> Float[Tensor, "*batch F"]:
         """Apply to every feature its own function."""
         require_points(x, self.basis.num_features)
+        x = in_dtype(x, self.coefficients.dtype)
         values = evaluate(x.reshape(-1, x.shape[-1]).mT, self.basis)
         y = (values * self.coefficients[:, :, None]).sum(0).mT.reshape(x.shape)
         return y if self.activation is None else y + self.activation(x)
@@ -320,7 +322,7 @@ class BSplineActivation(nn.Module):
             The largest change of an output at the samples.
         """
         require_points(x, self.basis.num_features)
-        old, rows = self.basis, x.reshape(-1, x.shape[-1])
+        old, rows = self.basis, in_dtype(x, self.coefficients.dtype).reshape(-1, x.shape[-1])
         require_samples(rows, old)
         before = self(rows)
         knots = moved_knots(old, rows, uniform_share=uniform_share, margin=margin)
@@ -364,7 +366,7 @@ def moved_splines(basis: BSpline, knots: Tensor, rows: Tensor) -> tuple[BSpline,
 
 
 def _in_double(basis: BSpline) -> Callable[[Tensor], Tensor]:
-    recursion = kernel.Recursion.of(basis.knots.double(), basis.degree)
+    recursion = kernel.Recursion.of(basis.knots.double(), basis.degree, closed=basis.closed)
     return lambda points: kernel.recursive_bspline(points, recursion)
 
 

@@ -149,6 +149,9 @@ def _uneven(x: Tensor, basis: BSpline) -> tuple[Tensor, Tensor]:
     degree, knots = basis.degree, basis.knots
     count = knots.shape[1] - 1
     found = torch.searchsorted(knots, x.mT.contiguous(), right=True).mT - 1
+    if basis.closed:  # the last interval that is not empty contains its right end
+        last = torch.searchsorted(knots, knots[:, -1:].contiguous()).mT - 1
+        found = torch.where(x == knots[:, -1], last, found)
     values = ((found >= 0) & (found < count)).to(x.dtype)[None]
     interval = found.clamp(0, count - 1)
     # Ends repeated for splines that do not exist.

@@ -67,7 +67,8 @@ def finer_knots(
     knots: Float[Tensor, "F knots"], grid_size: int, degree: int
 ) -> Float[Tensor, "F finer"]:
     """``grid_size`` intervals over the same range, as dense there as before: old intervals are
-    split evenly if ``grid_size`` is a multiple of their number.
+    split evenly if ``grid_size`` is a multiple of their number. Beyond an end where knots coincide
+    the further ones are as far apart as intervals are on average.
     """
     inner = knots[:, degree : knots.shape[1] - degree]
     old_size = inner.shape[1] - 1
@@ -77,9 +78,12 @@ def finer_knots(
     finer = torch.lerp(inner[:, left], inner[:, left + 1], place - left)
     finer = finer.cummax(1).values  # where knots all but coincide, rounding must not swap them
     further = torch.arange(1, degree + 1, dtype=knots.dtype, device=knots.device)
-    first, last = finer[:, 1] - finer[:, 0], finer[:, -1] - finer[:, -2]
-    before = finer[:, :1] - further.flip(0) * first[:, None]
-    return torch.cat([before, finer, finer[:, -1:] + further * last[:, None]], 1)
+    mean = (finer[:, -1:] - finer[:, :1]) / grid_size
+    first, last = finer[:, 1:2] - finer[:, :1], finer[:, -1:] - finer[:, -2:-1]
+    first, last = (torch.where(step > 0, step, mean) for step in (first, last))
+    return torch.cat(
+        [finer[:, :1] - further.flip(0) * first, finer, finer[:, -1:] + further * last], 1
+    )
 
 
 def are_uniform(knots: Float[Tensor, "F knots"]) -> bool:

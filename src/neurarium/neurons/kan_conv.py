@@ -18,6 +18,7 @@ from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import Basis
 from neurarium.neurons.bspline import BSpline
 from neurarium.neurons.contraction import in_dtype
+from neurarium.neurons.edge_activation import require_edge_activation
 from neurarium.neurons.image_functions import convolve, padded, require_images
 from neurarium.neurons.make_basis import make_basis
 from neurarium.neurons.reach import ReachWatch
@@ -43,7 +44,7 @@ class KANConv2d(nn.Module):
         dilation: as in ``nn.Conv2d``.
         basis: name in ``BASES``, or a :class:`Basis` of ``in_channels`` features.
         base_activation: the base function, a name in ``torch.nn.functional`` or ``torch``, or a
-            callable; None: none.
+            callable without parameters, in which every value is on its own; None: none.
         spline_scale: a factor w^s for each tap; None: for B-splines only.
         norm: of the input: ``"batch"`` or None.
         bias: a constant for each output channel.
@@ -54,7 +55,8 @@ class KANConv2d(nn.Module):
 
     Raises:
         TypeError: for inputs that are not floating point, and sizes that are no whole numbers.
-        ValueError: for names, sizes and shapes that do not fit.
+        ValueError: for names, sizes and shapes that do not fit, and base functions that do not
+            take every value on its own.
 
     Example:
         >>> KANConv2d(3, 8, 3, padding=1)(torch.randn(2, 3, 16, 16)).shape
@@ -88,6 +90,7 @@ class KANConv2d(nn.Module):
         require_count("out_channels", out_channels)
         if norm not in ("batch", None):
             raise ValueError(f"norm must be 'batch' or None: got {norm!r}")
+        require_edge_activation(base_activation)
         factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.in_channels, self.out_channels = in_channels, out_channels
         self.basis = make_basis(basis, in_channels, basis_arguments, **factory)

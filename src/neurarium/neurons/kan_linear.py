@@ -332,6 +332,7 @@ class KANLinear(nn.Module):
         latter.
         """
         require_points(x, self.in_features)
+        x = in_dtype(x, self.coefficients.dtype)
         if self.norm is not None:
             with kept_statistics(self):
                 x = self.norm(x)

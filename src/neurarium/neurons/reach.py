@@ -85,10 +85,10 @@ class ReachWatch:
             axis: of the features.
         """
         is_over = self._has_warned or self._num_seen == self._last
-        if is_over or not is_plain(x):
+        if is_over or not x.numel() or not is_plain(x):
             return
         self._num_seen += 1
-        if self._num_seen & (self._num_seen - 1) or not x.numel():
+        if self._num_seen & (self._num_seen - 1):
             return
         points = x.detach().movedim(axis, -1)
         for basis in bases:

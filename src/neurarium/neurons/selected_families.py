@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurarium.memory.activation import Activation, resolve_activation
+from neurarium.memory.activation import Activation
 from neurarium.neurons.basis import Basis
+from neurarium.neurons.edge_activation import require_edge_activation
 from neurarium.neurons.make_basis import make_basis
 from neurarium.neurons.selection import POOL_ARGUMENTS, Selection
 from neurarium.neurons.selection_checks import require_arguments, require_chosen, require_positions
@@ -218,6 +219,7 @@ def make_base(activation: Activation, shape: Sequence[int], **factory: Any) -> n
         >>> make_base("silu", (2, 3)).shape
         torch.Size([2, 3])
     """
-    if resolve_activation(activation) is None:
+    require_edge_activation(activation)
+    if activation is None:
         return None
     return nn.Parameter(torch.empty(tuple(shape), **factory))

@@ -95,11 +95,11 @@ class Selection(nn.Module):
             raise ValueError(f"granularity must be one of {names}: got {granularity!r}")
         require_positive("temperature", temperature)
         require_arguments(basis_arguments)
-        arguments = {**POOL_ARGUMENTS, **(basis_arguments or {})}
-        for name in set(arguments) - {*bases, *POOL_ARGUMENTS}:
+        given = basis_arguments or {}
+        for name in set(given) - set(bases):
             raise ValueError(f"basis_arguments must be of bases in the pool: got {name!r}")
         self.bases, self.granularity = tuple(bases), granularity
-        self.basis_arguments = {n: dict(arguments.get(n, {})) for n in bases}
+        self.basis_arguments = {n: {**POOL_ARGUMENTS.get(n, {}), **given.get(n, {})} for n in bases}
         made = {
             name: make_basis(name, features, self.basis_arguments[name], **factory)
             for name in bases

@@ -362,6 +362,8 @@ def require_droppable(model: Any, samples: Any) -> None:
     kind = next(model.parameters()).dtype
     if samples.dtype != kind:
         raise TypeError(f"samples must be {kind} as the model: got {samples.dtype}")
+    if not samples.isfinite().all():
+        raise ValueError("samples must be finite: got NaN or infinity")
 
 
 def groups_by_name(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, int]:

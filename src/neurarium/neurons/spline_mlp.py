@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import require_points
 from neurarium.neurons.bspline import BSplineActivation
+from neurarium.neurons.contraction import in_dtype
 
 
 class LinearSpline(nn.Module):
@@ -80,6 +81,7 @@ class LinearSpline(nn.Module):
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Apply both."""
         require_points(x, self.in_features)
+        x = in_dtype(x, self.linear.weight.dtype)
         if self.spline_first:
             return self.linear(self.activation(x))
         return self.activation(self.linear(x))
@@ -93,4 +95,5 @@ class LinearSpline(nn.Module):
             **arguments: of :meth:`BSplineActivation.update_grid`.
         """
         require_points(x, self.in_features)
+        x = in_dtype(x, self.linear.weight.dtype)
         return self.activation.update_grid(x if self.spline_first else self.linear(x), **arguments)
