@@ -7,13 +7,16 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from neurarium import evaluation
 from neurarium.cost import count_parameters
+from neurarium.data import Images
 from neurarium.evaluation import Cell, Claim, Record, Records
 from neurarium.experiments.s_kan import EXPERIMENTS, FUNCTIONS_PART, IMAGES, functions, methods
 from neurarium.experiments.s_kan import images as pictures
-from neurarium.experiments.s_kan.methods import METHODS, POOL, Problem
+from neurarium.experiments.s_kan.methods import METHODS, POOL, Fitted, Problem
 from neurarium.experiments.s_kan.targets import CHOSEN_ON, FORMULAS, FUNCTIONS, Source, source
 from neurarium.neurons import KAN
 
@@ -125,6 +128,102 @@ def test_an_mlp_is_granted_the_price_of_the_first_stage(monkeypatch):
     monkeypatch.setattr(torch.optim, "Adam", Spy)
     METHODS["mlp_compute"](problem())
     assert len(steps) == len(POOL) * 10
+
+
+class Knows(nn.Module):
+    """Right on these rows alone."""
+
+    def __init__(self, x, answers, otherwise):
+        super().__init__()
+        self.x, self.answers, self.otherwise = x.flatten(1), answers, otherwise
+
+    def forward(self, rows):
+        same = (rows.flatten(1)[:, None] == self.x).all(-1)
+        known = self.answers[same.long().argmax(1)]
+        return torch.where(same.any(1, keepdim=True), known, self.otherwise)
+
+
+PART_OF_RATE = {0.1: 0, 0.2: 1, 0.3: 2}
+"""Learning rate → what a network knows that is trained with it: training, validation or test."""
+
+
+class Given:
+    """What a cell may ask for."""
+
+    def __init__(self, method, data, **stages):
+        self.method, self.data, self.stages = method, data, stages
+
+    def stage(self, name):
+        return self.stages[name]
+
+
+def thirds(count, seed):
+    """−1, 0 and 1 for training, 2 + seed for validation and −2 − seed for the test."""
+    y = np.repeat([0.0, 2.0 + seed, -2.0 - seed], count // 3)
+    y[: count // 3] = [-1, 0, 1]
+    return np.arange(count)[:, None] / count, y
+
+
+def test_validation_points_choose_the_learning_rate_of_a_function():
+    seen = []
+
+    def method(given):
+        seen.append((given.num_steps, given.final_parameters))
+        part = PART_OF_RATE[given.lr]
+        return Fitted(Knows(given.target.x[part], given.target.y[part], torch.tensor(9.0)), 0, 0.0)
+
+    config = functions.Config(num_points=3, learning_rates=(0.1, 0.2, 0.3))
+    given = Given(method, Source("thirds", thirds), size={"parameters": 150.0})
+    assert functions.tune(Cell(method="mine"), config, given) == {"lr": 0.2}
+    assert seen == [(100, 150.0)] * 3
+
+
+def test_the_smallest_validation_error_chooses_though_another_is_best_on_test_points():
+    numbers = {0.1: -2.0, 0.2: 1.5, 0.3: 0.0}  # errors on validation points: 4, 0.5 and 2
+
+    def method(given):
+        x = given.target.x[0]
+        nothing = Knows(x + 99, torch.zeros(3, 1), torch.tensor(numbers[given.lr]))
+        return Fitted(nothing, 0, 0.0)
+
+    config = functions.Config(num_points=3)
+    for rates in ((0.1, 0.2, 0.3), (0.3, 0.2, 0.1), (0.2, 0.3, 0.1)):
+        chosen = functions.Config(num_points=3, learning_rates=rates)
+        assert functions.best_rate(method, Source("thirds", thirds), chosen, 0) == 0.2
+    stages = {"tuned": {"lr": 0.2}, "size": {"parameters": 150.0}}
+    given = Given(method, Source("thirds", thirds), **stages)
+    found = functions.run_cell(Cell(method="mine", seed=3), config, given).metrics
+    assert found["rmse"] == pytest.approx(6.5)  # of 1.5 from −5
+    assert found["validation"] == pytest.approx(3.5)  # and from 5
+    assert found["lr"] == 0.2
+
+
+def numbered_images():
+    """Images of which each has a grey of its own."""
+    grey = np.arange(40, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(2, 2)
+    labels = np.arange(40) % 2
+    return Images("mine", grey[:30], labels[:30], grey[30:], labels[30:], ("0", "1", "neither"))
+
+
+def knows_images(given):
+    part = (given.train, given.validation, given.test)[PART_OF_RATE[given.lr]]
+    x, y = part
+    return Fitted(Knows(x, F.one_hot(y, 3), torch.tensor([0, 0, 1])), 0, 0.0)
+
+
+def test_validation_images_choose_the_learning_rate():
+    for rates in ((0.1, 0.2, 0.3), (0.3, 0.2, 0.1), (0.2, 0.1, 0.3), (0.1, 0.3, 0.2)):
+        config = pictures.Config(num_train=20, num_validation=6, learning_rates=rates)
+        given = Given(knows_images, numbered_images())
+        assert pictures.tune(Cell(method="mine"), config, given) == {"lr": 0.2}
+
+
+@pytest.mark.parametrize(("lr", "accuracy", "validation"), [(0.1, 0, 0), (0.2, 0, 1), (0.3, 1, 0)])
+def test_test_images_judge(lr, accuracy, validation):
+    config = pictures.Config(num_train=20, num_validation=6)
+    given = Given(knows_images, numbered_images(), tuned={"lr": lr})
+    found = pictures.run_cell(Cell(method="mine", seed=0), config, given).metrics
+    assert (found["accuracy"], found["validation"]) == (accuracy, validation)
 
 
 def record(method, dataset, rmse, seed=0, **choices):
