@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from scipy import special
+from scipy import signal, special
 from torch import nn
 from torch.testing import assert_close
 
@@ -85,6 +85,35 @@ def test_wavelets_by_their_formulas():
     assert WAVELETS["meyer"](torch.tensor([1.0, -1.5])).abs().max() == 0
     assert WAVELETS["shannon"](torch.tensor([0.0])) == 1
     assert WAVELETS["shannon"](torch.tensor([7.0])) == 0
+
+
+def test_meyers_fade_is_smooth_and_shares_one_with_its_mirror_image():
+    """The squares of a fade and of its mirror image at 3/4 sum to 1."""
+    v = torch.linspace(0.5, 0.999, 50, dtype=torch.float64, requires_grad=True)
+    fade, mirrored = (WAVELETS["meyer"](u) / torch.sin(math.pi * u) for u in (v, 1.5 - v))
+    (slope,) = torch.autograd.grad(fade.sum(), v)
+    assert_close(fade**2 + mirrored**2, torch.ones_like(v))
+    assert (fade.detach().diff() <= 0).all()
+    assert slope[0].abs() < 1e-12
+    assert slope[-1].abs() < 1e-3
+    middle = torch.tensor([0.625], dtype=torch.float64)  # a quarter of the way: t = 1/4
+    wanted = math.cos(math.pi / 2 * (35 / 4**4 - 84 / 4**5 + 70 / 4**6 - 20 / 4**7))
+    assert_close(WAVELETS["meyer"](middle) / torch.sin(math.pi * middle), middle * 0 + wanted)
+
+
+def test_shannons_window_is_hammings_over_four_zeros():
+    u = torch.linspace(-2 * math.pi, 2 * math.pi, 41, dtype=torch.float64)[1:-1]
+    wanted = torch.sinc(u / math.pi) * torch.from_numpy(signal.windows.hamming(41))[1:-1]
+    assert_close(WAVELETS["shannon"](u), wanted)
+
+
+def test_switches_are_one_less_squared_tanh_of_distance_times_inverse_width():
+    basis = BASES["rswaf"](1)
+    centres = basis.centres.detach()
+    assert_close(centres, torch.linspace(-1.2, 0.2, 8))
+    x = torch.linspace(-3, 3, 13)
+    wanted = [[1 - math.tanh(0.5 * (float(t) - c)) ** 2 for c in centres.tolist()] for t in x]
+    assert_close(basis(x[:, None])[:, 0].detach(), torch.tensor(wanted))
 
 
 def test_rbf_and_rswaf_peak_at_their_centres():

@@ -97,10 +97,26 @@ def test_polynomials_up_to_the_degree_are_splines(degree):
     assert (design @ solved - x ** (degree + 1)).abs().max() > 1e-6
 
 
-@pytest.mark.parametrize("degree", [2, 3, 4])
-def test_derivatives_up_to_the_degree_are_continuous_at_knots(degree):
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 5), st.integers(1, 12), st.floats(-50, 50), st.floats(0.1, 30))
+def test_closed_form_is_the_recursion_on_every_even_grid(degree, grid_size, low, width):
+    ends = (low, low + width)
+    basis = BSpline(1, grid_size=grid_size, degree=degree, grid_range=ends, dtype=torch.float64)
+    assert basis.uniform
+    x = low + width * torch.linspace(-1.5, 2.5, 97, dtype=torch.float64)[None]
+    recursion = kernel.Recursion.of(basis.knots, degree)
+    assert_close(basis.expand(x), kernel.recursive_bspline(x, recursion), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("is_even", [True, False])
+@pytest.mark.parametrize("degree", [2, 3, 4, 5])
+def test_derivatives_up_to_the_degree_are_continuous_at_knots(degree, is_even):
     basis = BSpline(1, grid_size=3, degree=degree, dtype=torch.float64)
-    step = 1e-7
+    if not is_even:
+        gaps = torch.arange(basis.knots.shape[1], dtype=torch.float64) % 3 + 0.5
+        basis.set_knots(gaps.cumsum(0)[None])
+        assert not basis.uniform
+    step = 1e-8
     knots = basis.knots[0, 1:-1]
     for order in range(degree):
         sides = []
