@@ -192,6 +192,32 @@ def test_a_factory_may_go_over_its_parameters_twice():
     assert not torch.equal(model[0].module.bias, bias)
 
 
+def test_the_recording_optimizer_has_the_groups_of_the_users():
+    model, (train, validate) = plain(), loop(torch.randn(60, 6))
+    seen = []
+
+    def factory(parameters):
+        matrices = [p for p in parameters if p.ndim > 1]
+        others = [p for p in parameters if p.ndim == 1]
+        groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "name": "others"}]
+        return torch.optim.AdamW(groups, 0.01, betas=(0.8, 0.9))
+
+    def scheduled(model, optimizer):
+        settings = [
+            {k: v for k, v in group.items() if k in ("lr", "weight_decay", "betas", "name")}
+            for group in optimizer.param_groups
+        ]
+        seen.append((type(optimizer).__name__, settings))
+        optimizer.param_groups[1]["lr"] = 0.02
+        train(model, optimizer)
+
+    trainer = trainer_of(model, factory, max_dendrites=1, max_epochs=1)
+    trainer.fit(scheduled, validate)
+    assert [name for name, _ in seen] == ["AdamW", "_Still", "AdamW"]
+    assert seen[0][1] == seen[1][1] == seen[2][1]
+    assert seen[0][1][1]["name"] == "others"
+
+
 def test_a_layer_that_is_trained_in_evaluation_mode_is_named_as_such():
     """As in fine-tuning with fixed statistics of a norm."""
     x, y = torch.randn(60, 6), torch.randint(3, (60,))

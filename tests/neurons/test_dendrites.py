@@ -4,6 +4,7 @@ import copy
 import gc
 import inspect
 import runpy
+import warnings
 import weakref
 from pathlib import Path
 
@@ -163,6 +164,19 @@ def test_signs_come_from_many_batches():
     assert after.covariance.item() == pytest.approx(expected)
 
 
+def test_mean_errors_come_from_many_batches_too():
+    """The gradient at s is −sign · (e − mean e)/N, with the average of 1 and 5 as it is weighed."""
+    first = torch.tensor([[0.0], [2.0]])
+    _, running = correlation_objective(torch.tensor([[-1.0], [1.0]]), first)
+    s = torch.tensor([[-1.0], [1.0]], requires_grad=True)
+    second = torch.tensor([[4.0], [6.0]])
+    loss, after = correlation_objective(s, second, running)
+    loss.backward()
+    mean = (0.9 * 0.1 * 1 + 0.1 * 5) / 0.19
+    assert after.mean_error.item() == pytest.approx(mean)
+    assert_close(s.grad, -(second - mean) / 2)
+
+
 def test_a_linear_candidate_reaches_the_direction_of_least_squares():
     """Property 6: on whitened inputs, covariance is greatest along (XᵀX)⁻¹ Xᵀe."""
     torch.manual_seed(0)
@@ -305,6 +319,49 @@ def test_nothing_of_the_network_changes_while_dendrites_learn():
     assert_close(dict(model.state_dict()), dict(before), rtol=0, atol=0)
 
 
+def test_later_dendrites_leave_earlier_ones_alone_and_learn_to_read_them():
+    """Property 4 with a dendrite that has learned; and v ends where it is measured best."""
+    train, validate = problem()
+    model = network()
+    trainer = trainer_of(model)
+    trainer.train_neurons(train, validate, [])
+    trainer.grow(train)
+    trainer.train_neurons(train, validate, [])
+    before = copy.deepcopy(model.state_dict())
+    assert all((layer.top != 0).all() for layer in trainer.layers.values())
+    trainer.set_phase("dendrite", train)
+    for _ in range(20):
+        trainer.candidate_step()
+    assert_close(dict(model.state_dict()), dict(before), rtol=0, atol=0)
+    best = {name: pool.best_between.clone() for name, pool in trainer._pools.items()}
+    measured = {name: pool.best.clone() for name, pool in trainer._pools.items()}
+    seen = dict(trainer._records)
+    trainer.accept()
+    for name, layer in trainer.layers.items():
+        assert best[name].abs().min() > 0.01
+        assert torch.equal(layer.between[1], best[name])
+        x, errors = seen[name]
+        with torch.no_grad():
+            found = covariance(layer.dendrite_outputs(x)[1], errors, neuron_dim=layer.neuron_dim)
+        assert_close(found.abs(), measured[name])
+
+
+def test_rejecting_goes_back_by_one():
+    train, validate = problem()
+    model = network()
+    trainer = trainer_of(model, max_epochs=2)
+    trainer.train_neurons(train, validate, [])
+    trainer.grow(train)
+    trainer.train_neurons(train, validate, [])
+    before = copy.deepcopy(model.state_dict())
+    trainer.grow(train)
+    trainer.reject()
+    assert trainer.num_dendrites == 1
+    assert_close(dict(model.state_dict()), dict(before), rtol=0, atol=0)
+    with pytest.raises(RuntimeError, match="dendrites must be accepted before they are rejected"):
+        trainer.reject()
+
+
 def test_recorded_errors_are_those_of_the_loss():
     train, validate = problem()
     model = network()
@@ -412,6 +469,51 @@ def test_a_dendrite_that_does_not_pay_is_dropped_and_tried_again():
     assert not list(dendrite_parameters(model))
 
 
+@pytest.mark.parametrize("maximize", [True, False])
+def test_neurons_stall_after_patience_and_the_best_epoch_comes_back(maximize):
+    """1, 3, 2 and 3 again: the second epoch is the best, and two more are waited for."""
+    sign, epochs = 1 if maximize else -1, []
+
+    def train(model, optimizer):
+        model[0].module.bias.grad = torch.full((2,), -1.0)
+        optimizer.step()
+        epochs.append(model[0].module.bias.detach().clone())
+
+    model = to_dendritic(nn.Sequential(nn.Linear(3, 2)))
+    trainer = DendriteTrainer(
+        model, lambda p: torch.optim.SGD(p, 0.5), patience=2, maximize=maximize
+    )
+    scores, seen = iter([sign * s for s in (1.0, 3.0, 2.0, 3.0, 9.0)]), []
+    best, state = trainer.train_neurons(train, lambda model: next(scores), seen)
+    assert (best, seen) == (3.0 * sign, [sign * s for s in (1.0, 3.0, 2.0, 3.0)])
+    assert torch.equal(model[0].module.bias, epochs[1])
+    assert torch.equal(state["0.module.bias"], epochs[1])
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_a_dendrite_that_pays_grants_new_tries(maximize):
+    """Failed, kept, failed, failed: two in a row end it."""
+    train, _ = problem()
+    sign = 1 if maximize else -1
+    scores = iter([sign * s for s in (1.0, 0.5, 2.0, 1.5, 1.9, 9.0)])
+    trainer = trainer_of(
+        network(), max_epochs=1, max_tries=2, max_dendrites=9, maximize=maximize, candidate_epochs=1
+    )
+    _, report = trainer.fit(train, lambda model: next(scores))
+    assert report.phases == (
+        (0, 1, 1.0 * sign, True), (1, 1, 0.5 * sign, False), (1, 1, 2.0 * sign, True),
+        (2, 1, 1.5 * sign, False), (2, 1, 1.9 * sign, False),
+    )  # fmt: skip
+    assert (report.num_dendrites, report.best_score) == (1, 2.0 * sign)
+
+
+def test_candidates_stall_after_patience():
+    """Errors that do not vary: there is nothing to explain."""
+    pool = CandidatePool(Dendritic(nn.Linear(3, 2)), size=1, lr=0.1)
+    data = torch.randn(64, 3), torch.ones(64, 2)
+    assert train_pool(pool, *data, num_epochs=50, patience=4, batch_size=64) == 4
+
+
 def test_a_layer_without_gradient_is_named_once_and_skipped():
     class Half(nn.Module):
         def __init__(self):
@@ -425,6 +527,9 @@ def test_a_layer_without_gradient_is_named_once_and_skipped():
     trainer = trainer_of(to_dendritic(Half()), max_epochs=2, max_dendrites=1)
     with pytest.warns(UserWarning, match="unused received no gradient"):
         _, report = trainer.fit(train, validate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trainer.grow(train)
     assert report.skipped == ("unused",)
     assert trainer.layers["unused"].num_dendrites == 0
 
@@ -460,6 +565,18 @@ def test_another_optimizer_beside_it_is_noticed_when_the_network_is_fixed():
 class Pair(nn.Linear):
     def forward(self, x):
         return super().forward(x), x
+
+
+def test_a_module_that_changes_its_input_is_refused():
+    """What dendrites see would be what it left."""
+    layer = Dendritic(nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 3)), neuron_dim=-1)
+    with pytest.raises(ValueError, match=r"Sequential must leave its input as it is, .* inplace=F"):
+        layer(torch.randn(5, 4))
+    inner = Dendritic(nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True)), neuron_dim=-1)
+    inner.add_dendrite()
+    with torch.inference_mode():
+        inner(torch.randn(5, 4))
+    inner(torch.randn(5, 4)).sum().backward()
 
 
 def test_other_outputs_need_a_getter():

@@ -19,12 +19,17 @@ from neurarium.neurons import (
     to_quadratic,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")  # torch's
 BOTH = pytest.mark.parametrize("mode", ["full", "compact"])
 CONVOLUTIONS = {
     "plain": nn.Conv2d(3, 4, 3, dtype=torch.float64),
     "strided groups": nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2, dtype=torch.float64),
     "dilated": nn.Conv2d(2, 3, (3, 1), dilation=(2, 1), bias=False, dtype=torch.float64),
     "same": nn.Conv2d(2, 3, 3, padding="same", dtype=torch.float64),
+    "uneven": nn.Conv2d(2, 3, (2, 4), padding="same", dilation=(1, 3), dtype=torch.float64),
+    "circular": nn.Conv2d(2, 3, 3, 2, (1, 2), padding_mode="circular", dtype=torch.float64),
+    "reflected": nn.Conv1d(2, 3, 4, padding="same", padding_mode="reflect", dtype=torch.float64),
+    "replicated": nn.Conv2d(2, 3, 3, padding=2, padding_mode="replicate", dtype=torch.float64),
     "sequence": nn.Conv1d(3, 4, 5, padding=2, stride=2, dtype=torch.float64),
 }
 
@@ -225,6 +230,49 @@ def test_padding_by_name_is_that_of_torch(padding):
         assert torch.equal(ours.from_conv(conv)(x), conv(x))
 
 
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_one_image_is_a_batch_of_one(name):
+    torch.manual_seed(0)
+    layer = moved(to_quadratic(copy.deepcopy(CONVOLUTIONS[name])))
+    size = (9,) if isinstance(layer, QuadraticConv1d) else (8, 9)
+    x = torch.randn(layer.in_channels, *size, dtype=torch.float64)
+    assert torch.equal(layer(x), layer(x[None])[0])
+
+
+@pytest.mark.parametrize("init", ["relinear", "random"])
+def test_convolutions_start_kaiming_normal(init):
+    torch.manual_seed(0)
+    layer = QuadraticConv2d(64, 128, 3, padding=1, init=init)
+    drawn = [layer.linear_weight]
+    drawn += [layer.interaction_weight, layer.square_weight] * (init == "random")
+    for weight in drawn:
+        scaled = weight.detach().flatten() * (64 * 9 / 2) ** 0.5  # 2 / fan-in is the variance
+        assert abs(scaled.mean()) < 0.02
+        assert abs(scaled.std() - 1) < 0.02
+        assert abs((scaled.abs() > 1.96).float().mean() - 0.05) < 0.005  # normal, not uniform
+        assert not torch.equal(weight, layer.linear_weight) or weight is layer.linear_weight
+    if init == "relinear":
+        assert layer.interaction_weight.abs().max() == layer.square_weight.abs().max() == 0
+
+
+def test_double_precision_stays_under_autocast():
+    """As ``nn.Linear``, which autocast leaves alone in double precision."""
+    layer = moved(QuadraticLinear(4, 3, dtype=torch.float64))
+    x = torch.randn(5, 4, dtype=torch.float64)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(x)
+    assert torch.equal(found, layer(x))
+
+
+def test_layers_with_hooks_can_be_left_out():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))
+    model[0].register_forward_hook(lambda module, inputs, output: 2 * output)
+    x = torch.randn(4, 3)
+    with pytest.raises(ValueError, match="got some at 0; name it in skip"):
+        to_quadratic(model)
+    assert torch.equal(to_quadratic(model, skip=["0"])(x), model(x))
+
+
 def test_less_is_kept_than_by_autograd():
     """x and the two factors; autograd keeps x² too."""
     layer, x = QuadraticLinear(64, 64), torch.randn(512, 64, requires_grad=True)
@@ -332,14 +380,9 @@ def test_random_start_draws_every_branch():
             "got ConvTranspose2d; transposed convolutions have no quadratic form",
         ),
         (
-            lambda: QuadraticConv2d.from_conv(nn.Conv2d(2, 2, 3, padding_mode="circular")),
+            lambda: QuadraticConv2d(2, 2, 3, padding_mode="mirror"),
             ValueError,
-            "padding_mode must be 'zeros': got 'circular'",
-        ),
-        (
-            lambda: QuadraticConv2d.from_conv(nn.Conv2d(2, 2, 2, padding="same")),
-            ValueError,
-            "padding must be alike on both sides: got 'same' with kernel_size [2, 2]",
+            "padding_mode must be one of 'zeros', 'reflect', 'replicate', 'circular': got 'mirror'",
         ),
         (
             lambda: QuadraticConv2d(2, 2, 3, padding="full"),
@@ -352,7 +395,17 @@ def test_random_start_draws_every_branch():
             "stride must be 1 where padding is 'same': got [2]",
         ),
         (lambda: QuadraticLinear.from_linear(nn.ReLU()), TypeError, "must be an nn.Linear"),
-        (lambda: QuadraticConv2d(2, 2, 3)(torch.ones(2, 2, 5)), ValueError, "images (B, C, H, W)"),
+        (lambda: QuadraticConv2d(2, 2, 3)(torch.ones(5, 2)), ValueError, "images (B, C, H, W) or"),
+        (
+            lambda: QuadraticConv2d(2, 2, 3)(torch.ones(4, 5, 5)),
+            ValueError,
+            "x must have 2 features in its first dimension: got shape [4, 5, 5]",
+        ),
+        (
+            lambda: to_quadratic(nn.Sequential(torch.nn.utils.spectral_norm(nn.Linear(2, 2)))),
+            ValueError,
+            "layers to convert must have no hooks, such as those of spectral_norm: got some at 0;",
+        ),
         (lambda: to_quadratic(nn.ReLU()), ValueError, "to convert: got 1 ReLU"),
         (lambda: to_quadratic(nn.Linear(2, 2), skip=["x"]), ValueError, "skip must name modules"),
         (

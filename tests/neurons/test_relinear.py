@@ -161,6 +161,20 @@ def test_an_optimizer_that_restrains_nothing_is_noticed():
         assert not check_relinear(model, torch.optim.SGD(model.parameters(), 0.1))
 
 
+def test_a_schedule_that_begins_at_zero_hides_nothing():
+    model = network()
+    for parameters, restrains in (
+        (relinear_param_groups(model, 0.1), True), (model.parameters(), False),
+    ):  # fmt: skip
+        optimizer = torch.optim.SGD(parameters, 0.1)
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, step / 10))
+        assert optimizer.param_groups[0]["lr"] == 0
+        if restrains:
+            assert check_relinear(model, optimizer)
+        else:
+            warns(model, optimizer, "as fast as the linear ones")
+
+
 def warns(model, optimizer, message):
     with pytest.warns(UserWarning, match=message):
         assert not check_relinear(model, optimizer)

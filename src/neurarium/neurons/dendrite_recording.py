@@ -5,9 +5,9 @@ The network is fixed while dendrites learn (https://arxiv.org/abs/2501.18018).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +55,11 @@ class Recording:
 
 
 def record_epoch(
-    model: nn.Module, layers: Mapping[str, Dendritic], train: Train
+    model: nn.Module,
+    layers: Mapping[str, Dendritic],
+    train: Train,
+    *,
+    like: Optimizer | None = None,
 ) -> dict[str, Recording]:
     """Inputs and errors of every layer in one epoch that changes nothing, buffers neither.
 
@@ -63,6 +67,7 @@ def record_epoch(
         model: whose parameters ``train`` must leave to its optimizer.
         layers: name → layer; those without a gradient get an empty recording.
         train: ``train(model, optimizer)``, one epoch of the user's.
+        like: an optimizer whose groups and settings ``train`` may read and change.
 
     Raises:
         RuntimeError: parameters that changed.
@@ -81,7 +86,7 @@ def record_epoch(
     for name, layer in layers.items():
         layer.observe(recordings[name].add)
     try:
-        train(model, _Still(model.parameters()))
+        train(model, _Still.of(model, like))
     finally:
         for layer in layers.values():
             layer.observe(None)
@@ -100,8 +105,12 @@ def record_epoch(
 class _Still(Optimizer):
     """An optimizer that changes nothing."""
 
-    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
-        super().__init__(parameters, {"lr": 0.0})
+    @classmethod
+    def of(cls, model: nn.Module, like: Optimizer | None) -> Self:
+        """With the groups of another one; they may be changed."""
+        if like is None:
+            return cls(model.parameters(), {"lr": 0.0})
+        return cls([dict(group) for group in like.param_groups], dict(like.defaults))
 
     def step(self, closure: Any = None) -> Any:
         """Nothing, but for the closure."""

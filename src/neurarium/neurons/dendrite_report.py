@@ -50,7 +50,7 @@ class DendriteReport:
     @property
     def best_score(self) -> float:
         """Of the returned network."""
-        return max(score for _, _, score, kept in self.phases if kept)
+        return [score for _, _, score, kept in self.phases if kept][-1]
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class DendriteTrainer:
         cache: False records anew for every epoch of the candidates: slower by the cost of the whole
             network, but right for augmented data. A record holds what every layer sees in one of
             your epochs, in memory.
+        maximize: whether a higher score of ``validate`` is better; False for a loss.
 
     Raises:
         TypeError: a count that is no whole number, or an optimizer in place of its factory.
@@ -106,6 +107,7 @@ class DendriteTrainer:
         candidate_patience: int = 10,
         candidate_batch: int = 256,
         cache: bool = True,
+        maximize: bool = True,
     ) -> None:
         counts = {
             "patience": patience, "max_dendrites": max_dendrites, "max_tries": max_tries,
@@ -130,6 +132,7 @@ class DendriteTrainer:
         self.model, self.optimizer_factory = model, optimizer_factory
         self.patience, self.max_dendrites, self.max_tries = patience, max_dendrites, max_tries
         self.max_epochs, self.objective, self.cache = max_epochs, objective, cache
+        self.maximize = bool(maximize)
         self.pool_size, self.candidate_lr = pool_size, candidate_lr
         self.candidate_epochs, self.candidate_patience = candidate_epochs, candidate_patience
         self.candidate_batch = candidate_batch
@@ -150,9 +153,9 @@ class DendriteTrainer:
 
         Args:
             train: ``train(model, optimizer)``, one epoch of yours: for every batch ``zero_grad``,
-                forward, ``backward``, ``step``. It is also called with an optimizer that changes
-                nothing, to see the errors that are left.
-            validate: ``validate(model) -> score``, higher is better.
+                forward, ``backward``, ``step``. It is also called with an optimizer that has the
+                groups of yours and changes nothing, to see the errors that are left.
+            validate: ``validate(model) -> score``.
 
         Returns:
             The model with the best validated weights, and what happened.
@@ -171,12 +174,11 @@ class DendriteTrainer:
             now = self._progress = DendriteProgress(best, state, tuple(scores), (phase,))
         self.model.load_state_dict(now.state)
         while self.num_dendrites < self.max_dendrites and now.tries < self.max_tries:
-            self._undo = now.state
             if not self.grow(train):
                 break
             scores = []
             score, state = self.train_neurons(train, validate, scores)
-            kept = score > now.best
+            kept = self._is_better(score, now.best)
             phase = (self.num_dendrites, len(scores), score, kept)
             if not kept:
                 self.reject()
@@ -251,7 +253,8 @@ class DendriteTrainer:
             steps += 1
 
         optimizer.register_step_post_hook(count)
-        best, state, since, epoch = -math.inf, self._state(), 0, 0
+        worst = -math.inf if self.maximize else math.inf
+        best, state, since, epoch = worst, self._state(), 0, 0
         while since < self.patience and epoch != self.max_epochs:
             train(self.model, optimizer)
             if not steps:
@@ -263,7 +266,7 @@ class DendriteTrainer:
             score = self._score(validate)
             scores.append(score)
             since += 1
-            if score > best:
+            if self._is_better(score, best):
                 best, state, since = score, self._state(), 0
         self.model.load_state_dict(state)
         self._trained = True
@@ -332,8 +335,7 @@ class DendriteTrainer:
             RuntimeError: not in the dendrites' phase.
         """
         self._require_pools()
-        if self._undo is None:
-            self._undo = self._state()
+        self._undo = self._state()
         for pool in self._pools.values():
             if self.objective == "gradient":
                 pool.layer.add_dendrite(frozen=False)
@@ -373,7 +375,7 @@ class DendriteTrainer:
 
     def _record(self, train: Train) -> dict[str, tuple[Tensor, Tensor]]:
         """Inputs and errors of every layer in one epoch that changes nothing."""
-        recordings = record_epoch(self.model, self.layers, train)
+        recordings = record_epoch(self.model, self.layers, train, like=self._optimizer())
         silent = tuple(name for name, record in recordings.items() if not record.errors)
         if new := [name for name in silent if name not in self.skipped]:
             warnings.warn(
@@ -417,6 +419,9 @@ class DendriteTrainer:
         if not math.isfinite(score):
             raise ValueError(f"validate must return a finite score: got {score}")
         return score
+
+    def _is_better(self, score: float, best: float) -> bool:
+        return score > best if self.maximize else score < best
 
     def _state(self) -> State:
         return {name: value.clone() for name, value in self.model.state_dict().items()}

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from neurarium.memory.activation import Activation, resolve_activation
 from neurarium.memory.arguments import require_tensor
+from neurarium.neurons.plain_tensors import is_plain
 
 SAME_SHAPE: tuple[type[nn.Module], ...] = (
     nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.Identity, nn.Dropout, nn.ReLU, nn.LeakyReLU, nn.ELU,
@@ -57,8 +58,8 @@ class Dendritic(nn.Module):
 
     Raises:
         TypeError: for something that is no module, further inputs, and outputs that are no tensors.
-        ValueError: for an axis that the output lacks or whose size varies, tied weights, and a
-            module without parameters.
+        ValueError: for an axis that the output lacks or whose size varies, tied weights, a module
+            without parameters, and one that changes its input in place.
 
     Example:
         >>> layer = Dendritic(nn.Linear(3, 2), neuron_dim=-1)
@@ -222,7 +223,9 @@ class Dendritic(nn.Module):
                 f"{1 + len(others) + len(named)} arguments; wrap a part of it that takes one"
             )
         require_tensor("x", x)
+        version = self._version_of(x)
         out = self._selected(self.module(x))
+        self._require_kept(x, version)
         self._check(out)
         if self.top is not None:
             seen = x.detach() if self.perforate else x
@@ -232,6 +235,17 @@ class Dendritic(nn.Module):
             observer, kept = self._observer, x.detach()
             out.register_hook(lambda error: observer(kept, error))
         return out
+
+    def _version_of(self, x: Tensor) -> int | None:
+        """How often ``x`` was changed in place, where that is counted."""
+        return x._version if is_plain(x) and not x.is_inference() else None
+
+    def _require_kept(self, x: Tensor, version: int | None) -> None:
+        if version is not None and x._version != version:
+            raise ValueError(
+                f"{type(self.module).__name__} must leave its input as it is, which dendrites see "
+                "too: got a module that changes it in place; use inplace=False"
+            )
 
     def _selected(self, output: Any) -> Tensor:
         if self.output_getter is not None:

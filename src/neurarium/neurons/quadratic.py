@@ -16,6 +16,7 @@ from typing import Any, Self
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.utils import _pair, _single
 
 from neurarium.memory.arguments import require_count
@@ -24,6 +25,7 @@ from neurarium.neurons.quadratic_product import LINEAR, Geometry, quadratic_prod
 
 MODES = ("full", "compact")
 INITS = ("relinear", "random")
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class QuadraticUnits(nn.Module):
@@ -107,8 +109,9 @@ class QuadraticUnits(nn.Module):
         found = x.dtype
         device = x.device.type
         if torch.is_autocast_enabled(device):
+            wide = torch.float64 if found == torch.float64 else torch.float32
             with torch.autocast(device, enabled=False):
-                return self._branches(x.float(), lambda weight: weight.float())
+                return self._branches(x.to(wide), lambda weight: weight.to(wide))
         if found in (torch.float16, torch.bfloat16):
             return self._branches(x.float(), lambda weight: weight.float()).to(found)
         return self._branches(x, lambda weight: weight)
@@ -242,6 +245,7 @@ class QuadraticConv(QuadraticUnits):
         dilation: int | tuple[int, ...] = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         *,
         mode: str = "full",
         init: str = "relinear",
@@ -258,14 +262,23 @@ class QuadraticConv(QuadraticUnits):
         spread = _single if self.dimensions == 1 else _pair
         kernel, steps, gaps = (tuple(spread(size)) for size in (kernel_size, stride, dilation))
         _require_sizes(self.dimensions, kernel_size=kernel, stride=steps, dilation=gaps)
+        if padding_mode not in PADDING_MODES:
+            known = ", ".join(map(repr, PADDING_MODES))
+            raise ValueError(f"padding_mode must be one of {known}: got {padding_mode!r}")
         if isinstance(padding, str):
-            padding = _zeros(padding, kernel, steps, gaps)
-        zeros = tuple(spread(padding))
-        _require_sizes(self.dimensions, 0, padding=zeros)
+            sides = _named_sides(padding, kernel, steps, gaps)
+        else:
+            widths = tuple(spread(padding))
+            _require_sizes(self.dimensions, 0, padding=widths)
+            sides = [(width, width) for width in widths]
+        even = padding_mode == "zeros" and all(before == after for before, after in sides)
+        zeros = tuple(before if even else 0 for before, _ in sides)
         shape = (out_channels, in_channels // groups, *kernel)
         geometry = Geometry(self.dimensions, steps, zeros, gaps, groups)
         super().__init__(shape, geometry, bias, mode, init, device, dtype)
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel
+        self.padding, self.padding_mode = padding, padding_mode
+        self._sides = [] if even else [width for pair in reversed(sides) for width in pair]
 
     @classmethod
     def from_conv(cls, module: nn.Module, *, mode: str = "full") -> Self:
@@ -274,8 +287,7 @@ class QuadraticConv(QuadraticUnits):
         In half precision it does so up to rounding, because q is computed in float32.
 
         Args:
-            module: a convolution of as many dimensions; groups too, but not transposed, and padded
-                with zeros.
+            module: a convolution of as many dimensions, not transposed.
             mode: ``"full"`` or ``"compact"``.
         """
         if not isinstance(module, cls._kind):
@@ -285,8 +297,6 @@ class QuadraticConv(QuadraticUnits):
                 f"module must be an nn.{cls._kind.__name__}: got {type(module).__name__}"
                 + hint * transposed
             )
-        if module.padding_mode != "zeros":
-            raise ValueError(f"padding_mode must be 'zeros': got {module.padding_mode!r}")
         weight = module.weight
         return cls(
             module.in_channels,
@@ -297,6 +307,7 @@ class QuadraticConv(QuadraticUnits):
             module.dilation,
             module.groups,
             module.bias is not None,
+            module.padding_mode,
             mode=mode,
             device=weight.device,
             dtype=weight.dtype,
@@ -313,14 +324,20 @@ class QuadraticConv(QuadraticUnits):
         shape = self.geometry
         return (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
-            f"stride={shape.stride}, padding={shape.padding}, dilation={shape.dilation}, "
-            f"groups={shape.groups}, mode={self.mode!r}"
+            f"stride={shape.stride}, padding={self.padding!r}, dilation={shape.dilation}, "
+            f"groups={shape.groups}, padding_mode={self.padding_mode!r}, mode={self.mode!r}"
         )
 
     def _convolve(self, x: Tensor, axes: str) -> Tensor:
-        require_points(x, self.in_channels, axis=1 if x.ndim > 1 else -1)
-        if x.ndim != self.dimensions + 2:
+        is_single = isinstance(x, Tensor) and x.ndim == self.dimensions + 1
+        require_points(x, self.in_channels, axis=0 if is_single else 1 if x.ndim > 1 else -1)
+        if not is_single and x.ndim != self.dimensions + 2:
             raise ValueError(f"x must be {axes}: got shape {list(x.shape)}")
+        if is_single:
+            return self._convolve(x[None], axes)[0]
+        if self._sides:
+            kind = "constant" if self.padding_mode == "zeros" else self.padding_mode
+            x = F.pad(x, self._sides, kind)
         return self._quadratic_form(x)
 
 
@@ -337,15 +354,17 @@ class QuadraticConv1d(QuadraticConv):
         out_channels: of the output.
         kernel_size: positions.
         stride: as in ``nn.Conv1d``.
-        padding: zeros on both sides, or ``"same"`` or ``"valid"`` as in ``nn.Conv1d``.
+        padding: on both sides, or ``"same"`` or ``"valid"`` as in ``nn.Conv1d``.
         dilation: as in ``nn.Conv1d``.
         groups: as in ``nn.Conv1d``.
         bias: b_r and c; b_g, the 1 of the linear start, is always there.
+        padding_mode: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
         mode: ``"full"``, or ``"compact"`` without the interaction.
         init: ``"relinear"``: exactly a convolution (Kaiming normal); ``"random"``: every branch so.
 
     Shapes:
-        - x: (B, in_channels, L); output: (B, out_channels, L')
+        - x: (B, in_channels, L) or (in_channels, L); output: (B, out_channels, L') or
+          (out_channels, L')
 
     Raises:
         TypeError: for inputs that are not floating point, and sizes that are no whole numbers.
@@ -358,9 +377,9 @@ class QuadraticConv1d(QuadraticConv):
 
     dimensions, _kind = 1, nn.Conv1d
 
-    def forward(self, x: Float[Tensor, "B C L"]) -> Float[Tensor, "B out length"]:
+    def forward(self, x: Float[Tensor, "*B C L"]) -> Float[Tensor, "*B out length"]:
         """The quadratic form at every position."""
-        return self._convolve(x, "sequences (B, C, L)")
+        return self._convolve(x, "sequences (B, C, L) or (C, L)")
 
 
 class QuadraticConv2d(QuadraticConv):
@@ -376,15 +395,17 @@ class QuadraticConv2d(QuadraticConv):
         out_channels: of the output.
         kernel_size: height and width, or one number.
         stride: as in ``nn.Conv2d``.
-        padding: zeros on every side, or ``"same"`` or ``"valid"`` as in ``nn.Conv2d``.
+        padding: on every side, or ``"same"`` or ``"valid"`` as in ``nn.Conv2d``.
         dilation: as in ``nn.Conv2d``.
         groups: as in ``nn.Conv2d``.
         bias: b_r and c; b_g, the 1 of the linear start, is always there.
+        padding_mode: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
         mode: ``"full"``, or ``"compact"`` without the interaction.
         init: ``"relinear"``: exactly a convolution (Kaiming normal); ``"random"``: every branch so.
 
     Shapes:
-        - x: (B, in_channels, H, W); output: (B, out_channels, H', W')
+        - x: (B, in_channels, H, W) or (in_channels, H, W); output: (B, out_channels, H', W') or
+          (out_channels, H', W')
 
     Raises:
         TypeError: for inputs that are not floating point, and sizes that are no whole numbers.
@@ -399,9 +420,9 @@ class QuadraticConv2d(QuadraticConv):
 
     dimensions, _kind = 2, nn.Conv2d
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B out height width"]:
+    def forward(self, x: Float[Tensor, "*B C H W"]) -> Float[Tensor, "*B out height width"]:
         """The quadratic form at every pixel."""
-        return self._convolve(x, "images (B, C, H, W)")
+        return self._convolve(x, "images (B, C, H, W) or (C, H, W)")
 
 
 def _require_sizes(dimensions: int, least: int = 1, **sizes: tuple[Any, ...]) -> None:
@@ -415,19 +436,15 @@ def _require_sizes(dimensions: int, least: int = 1, **sizes: tuple[Any, ...]) ->
                 raise ValueError(f"{name} must be at least {least}: got {value}")
 
 
-def _zeros(
+def _named_sides(
     padding: str, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
-) -> tuple[int, ...]:
-    """``"same"`` or ``"valid"`` in numbers."""
+) -> list[tuple[int, int]]:
+    """``"same"`` or ``"valid"`` in numbers, before and after; an odd one more comes after."""
     if padding == "valid":
-        return (0,) * len(kernel)
+        return [(0, 0)] * len(kernel)
     if padding != "same":
         raise ValueError(f"padding must be 'same', 'valid' or whole numbers: got {padding!r}")
     if any(step != 1 for step in stride):
         raise ValueError(f"stride must be 1 where padding is 'same': got {list(stride)}")
     totals = [gap * (size - 1) for gap, size in zip(dilation, kernel, strict=True)]
-    if any(total % 2 for total in totals):
-        raise ValueError(
-            f"padding must be alike on both sides: got 'same' with kernel_size {list(kernel)}"
-        )
-    return tuple(total // 2 for total in totals)
+    return [(total // 2, total - total // 2) for total in totals]

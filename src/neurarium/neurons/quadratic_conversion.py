@@ -53,7 +53,8 @@ def to_quadratic(
     Raises:
         TypeError: a type that has no quadratic form; ``types`` or ``skip`` that is no collection.
         ValueError: no such layer; a name in ``skip`` that is none; an unknown ``mode`` or ``init``;
-            a layer that shares a parameter with another module, from which it would part.
+            a layer that shares a parameter with another module, from which it would part, or has
+            hooks, which would be lost.
 
     Example:
         >>> import torch
@@ -72,6 +73,7 @@ def to_quadratic(
     if unknown := sorted(set(skip) - names):
         raise ValueError(f"skip must name modules of the model: got {', '.join(unknown)}")
     _require_untied(model, types, skip)
+    _require_no_hooks(_chosen(model, types, skip))
     model = model if inplace else copy.deepcopy(model)
     made: dict[int, nn.Module] = {}
     for name, module in _chosen(model, types, skip):
@@ -133,6 +135,15 @@ def _require_untied(
             raise ValueError(
                 "layers to convert must have parameters of their own: got the tied "
                 f"{' and '.join(full for full, _, _ in tied)}; name their layers in skip"
+            )
+
+
+def _require_no_hooks(chosen: list[tuple[str, nn.Module]]) -> None:
+    for name, module in chosen:
+        if any(value for key, value in vars(module).items() if key.endswith("_hooks")):
+            raise ValueError(
+                "layers to convert must have no hooks, such as those of spectral_norm: got some at "
+                f"{name or type(module).__name__}; name it in skip, or add them after conversion"
             )
 
 

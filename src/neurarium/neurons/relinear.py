@@ -119,7 +119,8 @@ def check_relinear(model: nn.Module, optimizer: Optimizer) -> bool:
 
 def _wrong(layers: Iterable[QuadraticUnits], optimizer: Optimizer) -> str | None:
     groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-    rates = {key: float(group["lr"]) for key, group in groups.items()}
+    # a schedule may begin at 0, and multiplies all groups alike
+    rates = {key: float(group.get("initial_lr", group["lr"])) for key, group in groups.items()}
     for layer in layers:
         base = rates.get(id(layer.linear_weight))
         if base is None and layer.linear_weight.requires_grad:
