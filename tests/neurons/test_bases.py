@@ -1,5 +1,6 @@
 """Every family by its closed form."""
 
+import copy
 import math
 
 import pytest
@@ -8,7 +9,7 @@ from scipy import signal, special
 from torch import nn
 from torch.testing import assert_close
 
-from neurarium.neurons import BASES, KANLinear
+from neurarium.neurons import BASES, KANLinear, Rational
 from neurarium.neurons.bases import Chebyshev, Fourier, Gram, Jacobi, ReLUWindow
 from neurarium.neurons.wavelet import WAVELETS
 
@@ -123,6 +124,32 @@ def test_rbf_and_rswaf_peak_at_their_centres():
         values = basis(centres[:, None])[:, 0]
         assert_close(values.diagonal().detach(), torch.ones(8))
         assert (values.argmax(1) == torch.arange(8)).all()
+
+
+@pytest.mark.parametrize("degrees", [(5, 4), (2, 4), (3, 3), (1, 2)])
+def test_rational_units_are_their_formula_however_large_the_input(degrees):
+    """Q(x) = 1 + Σ|b_i||x|^i leaves float16 at 20 and float32 at 1e10; the quotients do not."""
+    torch.manual_seed(0)
+    degree, below = degrees
+    basis = Rational(1, degree=degree, denominator_degree=below, dtype=torch.float64)
+    x = torch.cat([torch.linspace(-20, 20, 81), torch.tensor([1.0, -1.0])])[:, None].double()
+    x.requires_grad_()
+    b = basis.denominator.detach().abs()[0]
+    q = 1 + (b * x.abs() ** torch.arange(1, below + 1)).sum(-1)
+    wanted = x ** torch.arange(degree + 1) / q[:, None]
+    found = basis(x)[:, 0]
+    assert_close(found, wanted)
+    gradient = torch.randn_like(found)
+    for ours, theirs in zip(
+        torch.autograd.grad(found, x, gradient), torch.autograd.grad(wanted, x, gradient),
+        strict=True,
+    ):  # fmt: skip
+        assert_close(ours, theirs)
+    half = Rational(1, degree=degree, denominator_degree=below, dtype=torch.float16)
+    half.load_state_dict(basis.state_dict())
+    assert_close(half(x.detach().half())[:, 0].double(), found.detach(), rtol=0.02, atol=1e-4)
+    far, single = torch.tensor([[1e10]], dtype=torch.float64), copy.deepcopy(basis).float()
+    assert_close(single(far.float()).double(), basis(far), rtol=1e-5, atol=1e-40)
 
 
 @pytest.mark.parametrize("name", BASES)

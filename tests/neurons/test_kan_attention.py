@@ -184,6 +184,96 @@ def test_masked_tokens_leave_no_trace():
     by_square = layer(x, attn_mask=mask[:, None, :].expand(2, 5, 5))
     assert_close(by_square, out)
     assert_close(layer(x, mask=torch.zeros_like(mask)), layer.out.bias.expand_as(x))
+    unknown = torch.where(mask[..., None], x, torch.nan)
+    assert_close(layer(unknown, mask=mask)[mask], out[mask])
+    assert_close(layer(unknown, mask=mask, return_attention=True)[0][mask], out[mask])
+
+
+def test_both_masks_hide():
+    torch.manual_seed(0)
+    layer = KolmogorovArnoldAttention(8, 2, num_tokens=5, rank=3, dtype=torch.float64)
+    x, mask = double(2, 5, 8), torch.tensor([[True] * 5, [True, False, True, True, False]])
+    causal = torch.ones(5, 5).tril().bool()
+    out, maps = layer(x, mask=mask, attn_mask=causal, return_attention=True)
+    hidden = ~(causal & mask[:, None])[:, None].expand_as(maps)
+    assert maps[hidden].count_nonzero() == 0
+    assert (maps[~hidden] != 0).all()
+    changed = x.clone()
+    changed[1, 1] = 9.0
+    assert_close(layer(changed, mask=mask, attn_mask=causal)[1, 2:], out[1, 2:])
+    changed[0, 1] = 9.0
+    assert (layer(changed, mask=mask, attn_mask=causal)[0, 2:] - out[0, 2:]).abs().min() > 1e-6
+
+
+def test_dropout_of_maps_and_of_outputs():
+    """In training only; a half of each, and twice the rest."""
+    torch.manual_seed(0)
+    layer = KolmogorovArnoldAttention(
+        8, 2, num_tokens=64, rank=3, attn_dropout=0.5, dtype=torch.float64
+    )
+    x = double(1, 64, 8)
+    with torch.no_grad():
+        layer.qkv.weight[16:].zero_()
+        layer.qkv.bias[16:].fill_(1.0)  # values of 1: outputs are sums of rows
+        layer.out.weight.copy_(torch.eye(8))
+        plain = layer.eval()(x)
+        assert_close(plain, layer.eval()(x))
+        maps = layer(x, return_attention=True)[1]
+        drawn = torch.stack([layer.train()(x) for _ in range(200)])
+    assert (drawn[0] - plain).abs().max() > 1e-3
+    spread = maps.square().sum(-1).sqrt().transpose(1, 2).repeat_interleave(4, -1)  # of one draw
+    away = (drawn.mean(0) - plain) / spread * 200**0.5
+    assert away.abs().max() < 5
+    assert abs(away.std() - 1) < 0.15
+    layer = KolmogorovArnoldAttention(8, 2, num_tokens=64, rank=3, dropout=0.5, bias=False)
+    assert layer.qkv.bias is None
+    torch.nn.init.ones_(layer.out.bias)
+    out, x = layer(x.float()), x.float()
+    dropped = out == 0
+    assert abs(dropped.float().mean() - 0.5) < 0.1
+    assert_close(out[~dropped], 2 * layer.eval()(x)[~dropped])
+
+
+@pytest.mark.parametrize("normalize", [None, "l1", "softmax"])
+@pytest.mark.parametrize("return_attention", [False, True])
+def test_empty_batches(normalize, return_attention):
+    layer = KolmogorovArnoldAttention(8, 2, num_tokens=5, rank=2, normalize=normalize)
+    out = layer(torch.zeros(0, 5, 8), return_attention=return_attention)
+    if return_attention:
+        assert out[1].shape == (0, 2, 5, 5)
+        out = out[0]
+    assert out.shape == (0, 5, 8)
+    out.sum().backward()
+    assert layer.qkv.weight.grad.count_nonzero() == 0
+    assert layer.operator(torch.zeros(2, 2, 0, 5)).shape == (2, 2, 0, 5)
+
+
+def test_a_mask_that_changes_before_the_backward_pass_is_noticed():
+    operator = operator_of(2, 5, rank=2)
+    query, key, value = heads()
+    mask = torch.ones(2, 5, dtype=torch.bool)
+    out = operator.attend(query, key, value.detach(), mask=mask)
+    mask[:, 2] = False
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.sum().backward()
+
+
+def test_operators_of_blocks_do_not_load_into_a_shared_one():
+    sizes = {"embed_dim": 16, "num_layers": 2, "num_heads": 2, "rank": 3}
+    blocks, shared = (KArAt(8, 4, 3, mode=mode, **sizes) for mode in ("blockwise", "universal"))
+    with pytest.raises(
+        RuntimeError, match="state_dict must hold one operator for all blocks of mo"
+    ):
+        shared.load_state_dict(blocks.state_dict())
+    holder = torch.nn.Sequential(shared)
+    with pytest.raises(RuntimeError, match="got different values of coefficients"):
+        holder.load_state_dict({f"0.{k}": v for k, v in blocks.state_dict().items()})
+    x = torch.rand(2, 3, 8, 8)
+    blocks.load_state_dict(shared.state_dict())  # every block begins with the shared one
+    assert_close(blocks.eval()(x), shared.eval()(x))
+    again = KArAt(8, 4, 3, mode="universal", **sizes).eval()
+    again.load_state_dict(shared.state_dict())
+    assert_close(again(x), shared(x))
 
 
 @pytest.mark.parametrize("normalize", [None, "l1", "softmax"])
@@ -294,7 +384,9 @@ def test_published_sizes_with_other_bases():
     for basis, functions in (("fourier", 6), ("rational", 6), ("mexican_hat", 1)):
         model = karat_vit("tiny", basis=basis, device="meta")
         assert model.blocks[0].attention.operator.coefficients.shape[1] == functions
-    assert karat_vit("base", device="meta").blocks[0].attention.operator.basis.grid_size == 1
+    for size, grid_size in (("tiny", 3), ("small", 3), ("base", 1)):
+        model = karat_vit(size, device="meta")
+        assert model.blocks[0].attention.operator.basis.grid_size == grid_size
 
 
 def test_what_was_learned_stays_in_a_given_operator_and_basis():
@@ -371,6 +463,9 @@ def test_public_operator_is_checked():
         ),
         (TypeError, "key must be floating point: got torch.int64", (query, key.long(), value)),
     ]
+    doubles = (query.double(), key.double(), value)
+    cases.append((TypeError, "query must be torch.float32 as the weights: got", doubles))
+    cases.append((TypeError, "value must be torch.float32 as the we", (query, key, value.double())))
     for kind, message, heads_given in cases:
         with pytest.raises(kind, match=message):
             operator.attend(*heads_given)
@@ -380,6 +475,10 @@ def test_public_operator_is_checked():
         operator.attend(query, key, value, mask=torch.ones(2, 5, dtype=torch.bool))
     with pytest.raises(TypeError, match=r"attn_mask must be a bool tensor.*got torch\.float32"):
         operator(torch.randn(shape), attn_mask=torch.ones(5, 5))
+    with pytest.raises(
+        TypeError, match=r"scores must be torch.float32 as the weights: got torch.f"
+    ):
+        operator(torch.randn(shape).double())
     with pytest.raises(TypeError, match=r"attn_mask must be a bool tensor.*got list"):
         operator(torch.randn(shape), attn_mask=[True])
     with pytest.raises(ValueError, match=r"attn_mask must fit scores of .*got shape \[3, 5\]"):
@@ -389,6 +488,20 @@ def test_public_operator_is_checked():
 @pytest.mark.parametrize("base", [3, "foo", "pi"])
 def test_bases_that_are_no_function(base):
     with pytest.raises(ValueError, match=r"base must be a name in torch.nn.*got " + repr(base)):
+        AttentionOperator(2, 5, rank=2, base=base)
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ("softmax", "base must take every value on its own: got 'softmax'"),
+        (lambda v: v - v.mean(), "base must take every value on its own: got <function"),
+        ("dropout", "base must give the same each time: got 'dropout'"),
+        ("linear", "base must be a function of one tensor: got 'linear'"),
+    ],
+)
+def test_bases_that_mix_scores_are_refused(base, message):
+    with pytest.raises(ValueError, match=message):
         AttentionOperator(2, 5, rank=2, base=base)
 
 
@@ -416,6 +529,8 @@ def test_an_operator_brings_its_own(argument):
 def test_refused():
     with pytest.raises(ValueError, match="num_tokens must be given without an operator: got None"):
         KolmogorovArnoldAttention(8, 2)
+    with pytest.raises(TypeError, match="basis must be a name, made for each block: got Fourier"):
+        KArAt(8, 4, 3, embed_dim=16, num_layers=2, num_heads=2, rank=3, basis=Fourier(10))
     with pytest.raises(ValueError, match="rank must be at most num_tokens: got 12 and 5"):
         AttentionOperator(2, 5)
     with pytest.raises(ValueError, match="grid_size must be at least 1: got 0"):

@@ -77,6 +77,13 @@ def test_published_sizes():
     assert count(kat_vit("tiny", device="meta")) == 5_718_328
     assert 22.0e6 < count(kat_vit("small", device="meta")) < 22.2e6
     assert 86.5e6 < count(kat_vit("base", device="meta")) < 86.8e6
+    for size, heads in (("tiny", 3), ("small", 6), ("base", 12)):  # 64 wide each, as in DeiT
+        block = kat_vit(size, device="meta").blocks[0]
+        assert block.attention.num_heads == heads
+    model = KAT(8, 4, 3, **TINY, dropout=0.25)
+    assert [m.p for m in model.modules() if isinstance(m, nn.Dropout)] == [0.25] * 2 * len(
+        model.blocks
+    )
     with pytest.raises(ValueError, match="size must be one of tiny, small, base: got 'huge'"):
         kat_vit("huge")
 

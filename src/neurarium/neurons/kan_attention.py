@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import Basis, require_points
 from neurarium.neurons.contraction import Activation
-from neurarium.neurons.kan_attention_inputs import require_bool
+from neurarium.neurons.kan_attention_inputs import require_bool, require_precision
 from neurarium.neurons.kan_attention_operator import AttentionOperator
 
 __all__ = ["AttentionOperator", "KolmogorovArnoldAttention"]
@@ -160,6 +160,9 @@ class KolmogorovArnoldAttention(nn.Module):
             for part in self.qkv(x).chunk(3, -1)
         )
         query = query * query.shape[-1] ** -0.5
+        if mask is not None:  # whatever stands there, NaN too
+            hidden = ~mask[:, None, :, None]
+            key, value = key.masked_fill(hidden, 0.0), value.masked_fill(hidden, 0.0)
         thinned = self.training and self.attn_dropout > 0
         maps = None
         if return_attention or thinned or attn_mask is not None or self.operator.normalize:
@@ -180,9 +183,7 @@ class KolmogorovArnoldAttention(nn.Module):
                 f"x must have num_tokens={self.operator.num_tokens} tokens: got {x.shape[1]}; its "
                 "functions belong to tokens"
             )
-        weights = self.operator.back.dtype
-        if x.dtype != weights and not torch.is_autocast_enabled(x.device.type):
-            raise TypeError(f"x must be {weights} as the weights: got {x.dtype}")
+        require_precision(self.operator.back.dtype, x=x)
 
 
 def _joint_mask(

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from neurarium.memory.arguments import require_tensor
 from neurarium.neurons.basis import require_points
+from neurarium.neurons.edge_activation import require_edge_activation
 
 
 def identity(x: Tensor) -> Tensor:
@@ -27,20 +28,16 @@ def resolve_base(base: Any) -> Callable[[Tensor], Tensor] | None:
     """A function of scores by its name; None and callables pass through.
 
     Raises:
-        ValueError: for an unknown name, and a module with parameters, which nothing would train.
+        ValueError: for an unknown name, a module with parameters, which nothing would train, and
+            what does not take every score on its own, the same each time.
 
     Example:
         >>> resolve_base("identity")(torch.tensor([2.0]))
         tensor([2.])
-        >>> resolve_base(nn.PReLU())
+        >>> resolve_base("softmax")
         Traceback (most recent call last):
-        ValueError: base must have no parameters, which attention would not train: got PReLU
+        ValueError: base must take every value on its own: got 'softmax'
     """
-    if isinstance(base, nn.Module) and next(base.parameters(), None) is not None:
-        raise ValueError(
-            "base must have no parameters, which attention would not train: got "
-            f"{type(base).__name__}"
-        )
     found = base
     if isinstance(base, str):
         found = identity if base == "identity" else getattr(F, base, getattr(torch, base, None))
@@ -49,6 +46,11 @@ def resolve_base(base: Any) -> Callable[[Tensor], Tensor] | None:
             "base must be a name in torch.nn.functional or torch, 'identity', a callable or None: "
             f"got {base!r}"
         )
+    if found is not identity:
+        try:
+            require_edge_activation(base)
+        except ValueError as error:
+            raise ValueError(str(error).replace("base_activation", "base", 1)) from error
     return found
 
 
@@ -92,6 +94,19 @@ def require_heads(query: Any, key: Any, value: Any, num_heads: int, num_tokens: 
         raise ValueError(
             f"value must be ({batch}, {num_heads}, {num_tokens}, v): got shape {list(value.shape)}"
         )
+
+
+def require_precision(dtype: torch.dtype, **tensors: Tensor) -> None:
+    """Raise unless all are of the weights' precision, outside of autocast.
+
+    Example:
+        >>> require_precision(torch.float32, scores=torch.zeros(1).double())
+        Traceback (most recent call last):
+        TypeError: scores must be torch.float32 as the weights: got torch.float64
+    """
+    for name, tensor in tensors.items():
+        if tensor.dtype != dtype and not torch.is_autocast_enabled(tensor.device.type):
+            raise TypeError(f"{name} must be {dtype} as the weights: got {tensor.dtype}")
 
 
 def require_bool(name: str, mask: Any, shapes: list[tuple[int, ...]]) -> None:

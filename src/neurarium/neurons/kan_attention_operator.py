@@ -23,6 +23,7 @@ from neurarium.neurons.kan_attention_inputs import (
     require_bool,
     require_fitting_mask,
     require_heads,
+    require_precision,
     require_scores,
     resolve_base,
 )
@@ -59,7 +60,7 @@ class AttentionOperator(nn.Module):
         grid_size: functions of a basis that has a grid: the highest multiple of ``"fourier"`` (3 by
             default), wavelets for each edge (1).
         base: b, a name in ``torch.nn.functional`` or ``torch``, ``"identity"``, a callable without
-            parameters or None.
+            parameters in which every score is on its own, or None.
         edge_scale: a learned factor for each unit.
         init: ``"scaled"``: coefficients whose h is of unit order; ``"paper"``: N(0, 1).
         normalize: of activated rows: ``"l1"``, ``"softmax"`` or None.
@@ -69,7 +70,8 @@ class AttentionOperator(nn.Module):
         - scores: (B, H, L, N); output: the same
 
     Raises:
-        TypeError: for scores that are not floating point, and counts that are no whole numbers.
+        TypeError: for scores of another precision than the weights outside of autocast, and counts
+            that are no whole numbers.
         ValueError: for sizes, names and shapes that do not fit.
 
     Example:
@@ -156,6 +158,7 @@ class AttentionOperator(nn.Module):
                 scores' units contribute 0, and their place in the row is 0.
         """
         require_scores(scores, self.num_heads, self.num_tokens)
+        require_precision(self.back.dtype, scores=scores)
         if attn_mask is not None:
             require_fitting_mask(attn_mask, tuple(scores.shape))
         rows = scores_to_rows(
@@ -198,10 +201,11 @@ class AttentionOperator(nn.Module):
             mask: True where a token takes part.
         """
         require_heads(query, key, value, self.num_heads, self.num_tokens)
+        require_precision(self.back.dtype, query=query, key=key, value=value)
         hidden = None
         if mask is not None:
             require_bool("mask", mask, [(len(key), self.num_tokens)])
-            value = value * mask[:, None, :, None]
+            value = value.masked_fill(~mask[:, None, :, None], 0.0)
             hidden = mask[:, None, None].expand(*query.shape[:3], -1)
         rows = reduce_rows(
             query, key, self.unit_weight(), self.basis, activation=self._base, mask=hidden

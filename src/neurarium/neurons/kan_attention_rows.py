@@ -84,9 +84,9 @@ def scores_to_rows(
     if mask is not None:
         kept = mask.expand(scores.shape).permute(1, 3, 0, 2).reshape(points.shape)
         values = torch.where(kept, values, 0.0)
-    values = values.view(-1, heads, keys, batch * rows)
+    values = values.view(len(values), heads, keys, batch * rows)
     found = torch.einsum("hkrn,khnm->hmr", weight, values)
-    return found.reshape(heads, batch, rows, -1).transpose(0, 1)
+    return found.reshape(heads, batch, rows, weight.shape[2]).transpose(0, 1)
 
 
 class _Rows(torch.autograd.Function):
@@ -104,8 +104,8 @@ class _Rows(torch.autograd.Function):
         names: tuple[str, ...],
         *tensors: Tensor,
     ) -> Tensor:
-        ctx.save_for_backward(query, key, weight, *tensors)
-        ctx.basis, ctx.activation, ctx.names, ctx.mask = basis, activation, names, mask
+        ctx.save_for_backward(query, key, weight, mask, *tensors)
+        ctx.basis, ctx.activation, ctx.names = basis, activation, names
         batch, heads, rows, _ = query.shape
         out = query.new_empty(heads, weight.shape[2], batch, rows)
         with _as_given(query):
@@ -122,22 +122,28 @@ class _Rows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, weight, *tensors = ctx.saved_tensors
+        query, key, weight, mask, *tensors = ctx.saved_tensors
         needed = [*ctx.needs_input_grad[:3], *ctx.needs_input_grad[7:]]
         if not torch.is_grad_enabled() and is_unchanged(ctx, tensors):
             with _as_given(query):
-                found = _recomputed(ctx, query, key, weight, needed[3:], gradients[0])
+                found = _recomputed(ctx, query, key, weight, mask, needed[3:], gradients[0])
         else:
 
             def plain(expand: Activation, query: Tensor, key: Tensor, weight: Tensor) -> Tensor:
-                return _plain(query, key, weight, expand, ctx.activation, ctx.mask)
+                return _plain(query, key, weight, expand, ctx.activation, mask)
 
             found = differentiable(ctx, plain, [query, key, weight], tensors, needed, gradients[0])
         return (*found[:3], None, None, None, None, *found[3:])
 
 
 def _recomputed(
-    ctx: Any, query: Tensor, key: Tensor, weight: Tensor, needed: list[bool], gradient: Tensor
+    ctx: Any,
+    query: Tensor,
+    key: Tensor,
+    weight: Tensor,
+    mask: Tensor | None,
+    needed: list[bool],
+    gradient: Tensor,
 ) -> list[Tensor | None]:
     """Gradients of query, key, weight and the basis's tensors, chunk by chunk."""
     by_query, by_key = torch.empty_like(query), torch.zeros_like(key)
@@ -155,11 +161,11 @@ def _recomputed(
         stacked, stacked_by = values.view(shape), by_values.view(shape)
         for place in range(len(values)):
             torch.bmm(transposed[:, place], upstream, out=stacked_by[place])
-        _hide(by_values, ctx.mask, part)
-        if ctx.mask is not None:
+        _hide(by_values, mask, part)
+        if mask is not None:
             values = values.clone()
             stacked = values.view(shape)
-            _hide(values, ctx.mask, part)
+            _hide(values, mask, part)
         for place in range(len(values)):
             by_weight[place].baddbmm_(upstream, stacked[place].mT)
         by_points, *own = pullback(by_values)

@@ -46,8 +46,9 @@ class KArAt(VisionTransformer, StrictHubMixin):
         - images: (B, C, H, W); output: (B, num_classes)
 
     Raises:
-        TypeError: for images that are not floating point.
+        TypeError: for images that are not floating point, and a basis that is no name.
         ValueError: for names, sizes and shapes that do not fit.
+        RuntimeError: for loading operators of blocks where all blocks share one.
 
     Example:
         >>> model = KArAt(8, 4, 10, embed_dim=16, num_layers=2, num_heads=2, rank=3)
@@ -81,6 +82,8 @@ class KArAt(VisionTransformer, StrictHubMixin):
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}: got {mode!r}")
+        if not isinstance(basis, str):
+            raise TypeError(f"basis must be a name, made for each block: got {basis!r}")
         if patch_size < 1 or image_size % patch_size:
             raise ValueError(
                 f"patch_size must divide image_size: got {patch_size} and {image_size}"
@@ -117,6 +120,22 @@ class KArAt(VisionTransformer, StrictHubMixin):
             device=device,
             dtype=dtype,
         )
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *arguments: Any
+    ) -> None:
+        """Operators of a universal model are one, so all that are loaded must be equal."""
+        shared: dict[str, torch.Tensor] = {}
+        for name, value in state_dict.items() if self.mode == "universal" else ():
+            _, is_operator, own = name.removeprefix(prefix).partition(".operator.")
+            if is_operator and not torch.equal(value, shared.setdefault(own, value)):
+                messages: list[str] = arguments[-1]
+                messages.append(
+                    "state_dict must hold one operator for all blocks of mode 'universal': got "
+                    f"different values of {own}; use mode='blockwise'"
+                )
+                return
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
 
     def reset_parameters(self) -> None:
         """DeiT's start, and every operator anew."""

@@ -62,10 +62,17 @@ class Rational(Basis):
     def expand(self, x: Tensor) -> Tensor:
         """(F, N) → (m + 1, F, N)."""
         b = self.denominator * sign_of(self.denominator)
-        size, q = x.abs(), b[:, -1:]
-        for place in range(b.shape[1] - 2, -1, -1):
-            q = q * size + b[:, place : place + 1]
-        powers = [1 / (q * size + 1)]
-        for _ in range(self.num_functions - 1):
-            powers.append(powers[-1] * x)
-        return torch.stack(powers)
+        count = b.shape[1]
+        # With s = max(1, |x|), x^j/Q = (x/s)^j s^(j−n) / (Q/s^n), of which no part overflows.
+        inverse = 1 / x.detach().abs().clamp_min(1)
+        unit = x * inverse
+        size, shrunk, q = unit.abs(), [torch.ones_like(inverse)], b[:, -1:]
+        for place in range(count - 2, -1, -1):
+            shrunk.append(shrunk[-1] * inverse)
+            q = q * size + b[:, place : place + 1] * shrunk[-1]
+        shrunk.append(shrunk[-1] * inverse)
+        value, values = 1 / (q * size + shrunk[-1]), []
+        for power in range(self.num_functions):
+            values.append(value * shrunk[count - power] if power < count else value)
+            value = value * (unit if power < count else x)
+        return torch.stack(values)
