@@ -1,10 +1,12 @@
 """Windows of AF-KAN and ReLU-KAN: closed forms, invariances, gradients, what must not leak."""
 
 import copy
+import warnings
 
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 from torch.testing import assert_close
 
@@ -148,6 +150,16 @@ def test_windows_begin_where_published():
     assert_close(layer.low.detach(), torch.tensor([-1, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3]))
     assert_close((layer.high - layer.low).detach(), torch.full((6,), 4 / 3))
     assert layer.temperature.item() == 2
+    exact = AFKANLinear(4, 2, grid_size=3, order=3, dtype=torch.float64)
+    places = torch.arange(6, dtype=torch.float64)
+    assert_close(exact.low.detach(), (places - 3) / 3, rtol=0, atol=1e-15)
+    assert_close(exact.high.detach(), (places + 1) / 3, rtol=0, atol=1e-15)
+    torch.manual_seed(0)
+    wide = AFKANLinear(400, 300)
+    assert 0.99 / 20 < wide.weight.abs().max() <= 1 / 20  # uniform, as nn.Linear
+    fixed = AFKANLinear(4, 2, trainable=False)
+    assert not fixed.low.requires_grad
+    assert not fixed.high.requires_grad
 
 
 def test_relu_windows_are_relu_kans_bumps():
@@ -158,8 +170,9 @@ def test_relu_windows_are_relu_kans_bumps():
     middle = ((low + high) / 2)[:, None]
     assert_close(layer.basis(middle).detach()[:, 0].diagonal(), torch.ones_like(low))  # peaks
     af = AFKANLinear(
-        1, 1, grid_size=5, order=3, activation="relu", feature_norm=None, dtype=torch.float64
-    )
+        1, 1, grid_size=5, order=3, activation="relu", feature_norm=None, norm=None,
+        dtype=torch.float64,
+    )  # fmt: skip
     x = torch.linspace(-1, 2, 400, dtype=torch.float64)[:, None]
     scale = (4 * 5**2 / 4**2) ** 2  # r squared
     assert_close(scale * af.window_features(x), layer.basis(x))
@@ -190,6 +203,12 @@ def test_attention_sums_to_one_over_inputs_or_windows():
     assert spatial.shape == (3, 6, 6)
     assert_close(spatial.sum(-1), torch.ones(3, 6, dtype=torch.float64))
     assert not torch.allclose(spatial.sum(1), torch.ones(3, 6, dtype=torch.float64))
+    for reduction in ("global", "spatial"):  # what they weigh is what is reduced
+        layer = AFKANLinear(6, 2, reduction=reduction, norm=None, dtype=torch.float64)
+        weights = layer.attention(x)
+        weights = weights[..., None] if reduction == "global" else weights
+        reduced = (layer.window_features(x) * weights).sum(-1)
+        assert_close(layer(x), F.linear(F.silu(reduced), layer.weight))
     with pytest.raises(ValueError, match="reduction must be 'global' or 'spatial'"):
         AFKANLinear(6, 2, reduction="multistep").attention(x.float())
 
@@ -247,14 +266,18 @@ def test_a_prediction_does_not_depend_on_its_neighbours(reduction):
         assert change("batch") > 1e-6
 
 
-def test_the_warning_of_batch_normalisation_comes_once_and_in_evaluation_only(recwarn):
+@pytest.mark.parametrize("call", ["forward", "window_features", "attention"])
+def test_the_warning_of_batch_normalisation_comes_once_and_in_evaluation_only(call):
     layer = AFKANLinear(4, 2, feature_norm="batch")
-    layer(torch.randn(3, 4))
-    assert not recwarn
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        getattr(layer, call)(torch.randn(3, 4))
     layer.eval()
-    for _ in range(2):
+    with pytest.warns(UserWarning, match="predictions depend on the other samples"):
+        getattr(layer, call)(torch.randn(3, 4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         layer(torch.randn(3, 4))
-    assert len(recwarn) == 1
 
 
 def test_running_extremes_follow_the_batches_and_rule_in_evaluation():
@@ -270,6 +293,15 @@ def test_running_extremes_follow_the_batches_and_rule_in_evaluation():
     wanted = (z - layer.lowest) / (layer.highest - layer.lowest)
     assert_close(layer.window_features(x), wanted)
     assert layer.state_dict().keys() - batch.state_dict().keys() == {"lowest", "highest"}
+    kept = layer.lowest.clone(), layer.highest.clone()
+    layer.train()
+    layer.window_features(x)
+    layer.attention(x)
+    assert (layer.lowest, layer.highest) == kept  # looking moves nothing
+    layer(torch.full((2, 4), torch.inf, dtype=torch.float64))
+    assert (layer.lowest, layer.highest) == kept  # nor does a batch that overflows
+    layer(x)
+    assert layer.lowest != kept[0]
 
 
 def test_counts_of_parameters():
@@ -406,6 +438,67 @@ def test_half_precision_is_no_worse_than_the_published_operations():
     literal = phi(half.norm(r)) @ half.weight.mT
     ours, theirs = ((y.double() - exact).norm().item() for y in (half(x), literal))
     assert ours < 1.1 * theirs
+
+
+@pytest.mark.parametrize("reduction", ["global", "spatial", "multistep"])
+@pytest.mark.parametrize("combine", ["quad2", "cubic1", "cubic2"])
+def test_powers_that_leave_half_precision_stay_finite(reduction, combine):
+    layer = AFKANLinear(8, 3, combine=combine, reduction=reduction, dtype=torch.float16)
+    x = (double(3, 8) * 30).half()
+    exact = copy.deepcopy(layer).double()
+    assert_close(layer(x).double(), exact(x.double()), rtol=0.02, atol=0.02)
+    features = exact.window_features(x.double())
+    assert_close(layer.window_features(x).double(), features, rtol=0.02, atol=0.02)
+    if reduction != "multistep":
+        assert_close(layer.attention(x).sum(-1).double(), exact.attention(x.double()).sum(-1),
+                     rtol=0.02, atol=0.02)  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", ["global", "spatial", "multistep"])
+def test_autocast_loses_no_more_when_captured(reduction):
+    """What is left of a score that a large shift is taken off is lost in bfloat16."""
+    torch.manual_seed(0)
+    layer = AFKANLinear(64, 8, reduction=reduction, combine="sum").eval()
+    x = torch.rand(16, 64) * 0.3 + 3
+    exact = layer(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = (
+            torch.compile(layer, backend="aot_eager")(x), torch.vmap(layer)(x[:, None])[:, 0],
+        )  # fmt: skip
+    for each in found:
+        assert (each.float() - exact).norm() < 0.02 * exact.norm()
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.torch.jit.script. is deprecated:DeprecationWarning"
+)  # torch's own
+@pytest.mark.parametrize("reduction", ["global", "spatial", "multistep"])
+def test_dual_numbers_pass_through(reduction):
+    layer = perturbed(AFKANLinear(6, 3, reduction=reduction, dtype=torch.float64))
+    x, direction = double(4, 6), double(4, 6, seed=1)
+    with forward_ad.dual_level():
+        tangent = forward_ad.unpack_dual(layer(forward_ad.make_dual(x, direction))).tangent
+    step = 1e-6
+    difference = (layer(x + step * direction) - layer(x - step * direction)) / (2 * step)
+    assert_close(tangent, difference, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("feature_norm", ["sample", "batch", "running", None])
+def test_export_with_any_number_of_rows(feature_norm):
+    layer = AFKANLinear(4, 2, feature_norm=feature_norm).eval()
+    rows = {"x": {0: torch.export.Dim("rows", min=2)}}
+    exported = torch.export.export(layer, (torch.randn(3, 4),), dynamic_shapes=rows).module()
+    x = torch.randn(7, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert_close(exported(x), layer(x))
+
+
+def test_a_layer_norm_of_one_input_is_announced():
+    with pytest.warns(UserWarning, match="norm='layer' makes a single input 0"):
+        layer = AFKANLinear(1, 2)
+    assert (layer(torch.randn(5, 1)) == 0).all()
+    assert AFKANLinear(1, 2, norm=None)(torch.randn(5, 1)).std(0).min() > 0
 
 
 def test_momentum_is_a_number():

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from neurarium.neurons.tracing import is_traced
 from neurarium.neurons.window_functions import Combination, WindowActivation
 
 CHUNK = 1 << 16
@@ -80,7 +81,7 @@ def window_sums(
         >>> found.total, found.score
         (tensor([[3.]]), tensor([[21.]]))
     """
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+    if is_traced():
         return _plain(x, low, high, weight, kind)
     return WindowSums(*_WindowSums.apply(x, low, high, weight, kind))
 
@@ -90,7 +91,8 @@ def _plain(x: Tensor, low: Tensor, high: Tensor, weight: Tensor, kind: WindowKin
     values = window_values(x, low, high, kind)
     lowest = values.amin(-1).argmin(-1, keepdim=True)
     highest = values.amax(-1).argmax(-1, keepdim=True)
-    return WindowSums(values.sum(-1), values @ weight, lowest, highest)
+    score = (values * weight).sum(-1)  # autocast would round factors of a matrix product
+    return WindowSums(values.sum(-1), score, lowest, highest)
 
 
 class _WindowSums(torch.autograd.Function):

@@ -146,14 +146,20 @@ class AFKANLinear(nn.Module):
             self.register_buffer("lowest", torch.empty((), **factory))
             self.register_buffer("highest", torch.empty((), **factory))
         self._has_warned = False
+        if norm == "layer" and in_features == 1:
+            warnings.warn(
+                "norm='layer' makes a single input 0, so that the output is constant; use 'batch' "
+                "or None",
+                stacklevel=2,
+            )
         self.reset_parameters()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Even windows, T = √D, weights as ``nn.Linear``."""
-        place = torch.arange(self.grid_size + self.order, device=self.low.device)
-        self.low.copy_((place - self.order) / self.grid_size)
-        self.high.copy_(self.low + (self.order + 1) / self.grid_size)
+        first = torch.arange(-self.order, self.grid_size, dtype=torch.float64, device="cpu")
+        self.low.copy_(first / self.grid_size)
+        self.high.copy_((first + self.order + 1) / self.grid_size)
         self.scorer.reset_parameters()
         if self.temperature is not None:
             self.temperature.fill_(math.sqrt(self.in_features))
@@ -189,22 +195,22 @@ class AFKANLinear(nn.Module):
 
     def window_features(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch in K"]:
         """All windows of all inputs, normalised: what is reduced."""
-        rows = self._rows(x)
-        values = window_values(rows, self.low, self.high, self._kind)
-        least, most = values.amin((-2, -1))[:, None], values.amax((-2, -1))[:, None]
-        shift, spread = self._affine(least, most)
-        features = (values - shift[..., None]) / spread[..., None]
-        return features.reshape(*x.shape, len(self.low))
+        self._warn_of_neighbours()
+        features = self._features(self._rows(x), remember=False)
+        return features.to(self.weight.dtype).reshape(*x.shape, len(self.low))
 
     def attention(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch in ..."]:
         """Weights of the reduction: of the inputs (…, D), or of their windows (…, D, K)."""
         if self.reduction == "multistep":
             raise ValueError("reduction must be 'global' or 'spatial' for attention: got multistep")
-        features = self.window_features(x)
+        self._warn_of_neighbours()
+        features = self._features(self._rows(x), remember=False)
         if self.reduction == "global":
-            return self._softmax(self.scorer(features)[..., 0])
-        rows = features.reshape(-1, *features.shape[-2:])
-        return self._softmax(self.scorer(rows.mT).mT).reshape(features.shape)
+            found, shape = self._softmax(self._scored(features)[..., 0]), x.shape
+        else:
+            found = self._softmax(self._scored(features.mT).mT)
+            shape = torch.Size([*x.shape, len(self.low)])
+        return found.to(self.weight.dtype).reshape(shape)
 
     @property
     def _kind(self) -> WindowKind:
@@ -228,6 +234,24 @@ class AFKANLinear(nn.Module):
                 stacklevel=3,
             )
 
+    def _features(self, rows: Tensor, *, remember: bool) -> Tensor:
+        """All windows, normalised, (N, D, K); powers of windows overflow in half precision."""
+        kind = torch.promote_types(rows.dtype, torch.float32)
+        rows, low, high = (tensor.to(kind) for tensor in (rows, self.low, self.high))
+        values = window_values(rows, low, high, self._kind)
+        least, most = values.amin((-2, -1))[:, None], values.amax((-2, -1))[:, None]
+        shift, spread = self._affine(least, most, remember=remember)
+        return (values - shift[..., None]) / spread[..., None]
+
+    def _scored(self, features: Tensor) -> Tensor:
+        """The scorer in the features' precision."""
+        weight, bias = self.scorer.weight, self.scorer.bias
+        assert bias is not None
+        weight, bias = weight.to(features.dtype), bias.to(features.dtype)
+        if self.reduction != "spatial":
+            return F.linear(features, weight, bias)
+        return F.conv1d(features, weight, bias, padding=KERNEL_SIZE // 2, groups=len(weight))
+
     def _summed(self, rows: Tensor) -> Tensor:
         """Global attention and multistep: both need sums over windows only."""
         # Half precisions would lose what is left of a score that the least window is taken off.
@@ -248,11 +272,11 @@ class AFKANLinear(nn.Module):
 
     def _attended(self, rows: Tensor) -> Tensor:
         """Spatial attention: the convolution sees all windows of all inputs."""
-        features = self.window_features(rows).mT.contiguous()
-        scores = self.scorer(features)
+        features = self._features(rows, remember=True).mT.contiguous()
+        scores = self._scored(features)
         assert self.temperature is not None
         attention = (scores / self.temperature.clamp_min(1)).softmax(1)
-        return (features * attention).sum(1)
+        return (features * attention).sum(1).to(self.weight.dtype)
 
     def _softmax(self, score: Tensor) -> Tensor:
         assert self.temperature is not None
@@ -267,14 +291,17 @@ class AFKANLinear(nn.Module):
         least = window_values(rows.gather(1, lowest), *ends, self._kind).amin(-1)
         return least, window_values(rows.gather(1, highest), *ends, self._kind).amax(-1)
 
-    def _affine(self, least: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
+    def _affine(
+        self, least: Tensor, most: Tensor, *, remember: bool = True
+    ) -> tuple[Tensor, Tensor]:
         """ẑ = (z − shift)/spread. Published L2 normalisation before it cancels."""
         if self.feature_norm is None:
             return torch.zeros_like(least), torch.ones_like(least)
-        if self.feature_norm != "sample" and len(least):
+        is_empty = least.shape[0] == 0
+        if self.feature_norm != "sample" and not is_empty:
             least, most = least.amin().view(1, 1), most.amax().view(1, 1)
         if self.feature_norm == "running":
-            if self.training and len(least):
+            if self.training and remember and not is_empty:
                 self._remember(least, most)
             elif not self.training:
                 least, most = self.lowest.view(1, 1), self.highest.view(1, 1)
@@ -283,8 +310,9 @@ class AFKANLinear(nn.Module):
 
     @torch.no_grad()
     def _remember(self, least: Tensor, most: Tensor) -> None:
-        self.lowest.lerp_(least.detach().squeeze().to(self.lowest), self.momentum)
-        self.highest.lerp_(most.detach().squeeze().to(self.highest), self.momentum)
+        for kept, found in ((self.lowest, least), (self.highest, most)):
+            new = found.detach().squeeze().to(kept)
+            kept.lerp_(torch.where(new.isfinite(), new, kept), self.momentum)
 
 
 class ReLUKANLinear(KANLinear):
