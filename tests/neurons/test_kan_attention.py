@@ -234,6 +234,23 @@ def test_dropout_of_maps_and_of_outputs():
     assert_close(out[~dropped], 2 * layer.eval()(x)[~dropped])
 
 
+def test_normalised_rows_are_plain_ones_normalised():
+    scores, mask = double(2, 2, 4, 5), torch.rand(4, 5) > 0.4
+    mask[:, 0] = True
+    maps = {}
+    for normalize in (None, "l1", "softmax"):
+        torch.manual_seed(0)
+        operator = operator_of(2, 5, rank=3, normalize=normalize)
+        maps[normalize] = operator(scores, attn_mask=mask).detach()
+        if normalize is not None:
+            with pytest.raises(ValueError, match="normalize must be None to attend without maps"):
+                operator.attend(*heads())
+    plain = maps[None]
+    assert_close(maps["l1"], plain / plain.abs().sum(-1, keepdim=True))
+    weights = plain.exp() * mask
+    assert_close(maps["softmax"], weights / weights.sum(-1, keepdim=True))
+
+
 @pytest.mark.parametrize("normalize", [None, "l1", "softmax"])
 @pytest.mark.parametrize("return_attention", [False, True])
 def test_empty_batches(normalize, return_attention):

@@ -179,6 +179,13 @@ def test_half_precision_is_computed_in_single(dtype):
     out.sum().backward()
     assert x.grad.dtype == dtype
     assert x.grad.isfinite().all()
+    exact = [t.detach().double().requires_grad_() for t in (x, a, b)]
+    group_rational(*exact).sum().backward()
+    ours = [t.detach().clone().requires_grad_() for t in (x, a, b)]
+    group_rational(*ours).sum().backward()
+    assert_close(ours[0].grad, exact[0].grad.to(dtype), rtol=2 * torch.finfo(dtype).eps, atol=0)
+    for found, wanted in zip(ours[1:], exact[1:], strict=True):  # sums of 256 in single precision
+        assert_close(found.grad.double(), wanted.grad, rtol=1e-4, atol=0)
 
 
 def test_only_inputs_and_coefficients_are_kept():

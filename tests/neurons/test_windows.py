@@ -320,12 +320,13 @@ def test_counts_of_parameters():
     assert count(KAN([784, 64, 10], layer="bspline")) == 508_160
 
 
-def test_temperature_below_one_counts_as_one_and_has_no_gradient():
+@pytest.mark.parametrize("reduction", ["global", "spatial"])
+def test_temperature_below_one_counts_as_one_and_has_no_gradient(reduction):
     x = double(3, 4)
     found = {}
     for temperature in (0.2, 1.0, 1.5):
         torch.manual_seed(0)
-        layer = AFKANLinear(4, 2, dtype=torch.float64)
+        layer = AFKANLinear(4, 2, reduction=reduction, dtype=torch.float64)
         nn.init.constant_(layer.temperature, temperature)
         y = layer(x)
         y.square().sum().backward()

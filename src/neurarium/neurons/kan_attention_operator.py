@@ -200,6 +200,11 @@ class AttentionOperator(nn.Module):
             value: one for each token.
             mask: True where a token takes part.
         """
+        if self.normalize is not None:
+            raise ValueError(
+                f"normalize must be None to attend without maps: got {self.normalize!r}; use "
+                "operator(query @ key.mT) @ value"
+            )
         require_heads(query, key, value, self.num_heads, self.num_tokens)
         require_precision(self.back.dtype, query=query, key=key, value=value)
         hidden = None
