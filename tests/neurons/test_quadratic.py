@@ -302,6 +302,49 @@ def test_half_precision_does_not_overflow_inside():
         assert layer.float()(x).item() == 40_000
 
 
+@BOTH
+def test_squares_that_leave_half_precision_do_not_matter(mode):
+    """300² is beyond float16; at the linear start its weight is 0, and it has a gradient."""
+    layer, x = QuadraticLinear(1, 1, mode=mode), torch.tensor([[300.0]])
+    expected = layer(x).item()
+    half = copy.deepcopy(layer).half()
+    assert half(x.half()).item() == pytest.approx(expected, rel=1e-2)
+    with torch.autocast("cpu", dtype=torch.float16):
+        out = layer(x)
+    out.backward()
+    assert layer.square_weight.grad.item() == 90_000
+    if mode == "full":  # torch would have the backward pass outside
+        for again in (False, True):
+            with torch.autocast("cpu", dtype=torch.float16):
+                (found,) = torch.autograd.grad(layer(x), layer.square_weight, create_graph=again)
+            assert found.item() == 90_000
+
+
+def test_batches_of_gradients():
+    layer = moved(QuadraticLinear(3, 2, dtype=torch.float64))
+    x = torch.randn(4, 3, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian
+    assert_close(jacobian(layer, x, vectorize=True), jacobian(layer, x))
+
+
+def test_layers_on_the_meta_device():
+    with torch.device("meta"):
+        layer, x = QuadraticConv2d(2, 3, 3), torch.empty(4, 2, 6, 6)
+        assert layer(x).shape == (4, 3, 4, 4)
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(9, 4000), lambda: nn.Conv1d(3, 4000, 3)])
+def test_biases_start_as_torchs_and_a_random_start_draws_everything(make):
+    torch.manual_seed(0)
+    plain = make()
+    layer = to_quadratic(plain, init="random")
+    for bias in (layer.linear_bias, layer.interaction_bias, layer.square_bias):
+        assert 0.99 / 3 < bias.abs().max() <= 1 / 3
+        assert abs(bias.std() * 3**1.5 - 1) < 0.05  # uniform
+    assert not torch.equal(layer.linear_weight, plain.weight)
+    assert min(p.std() for p in layer.parameters()) > 0.1
+
+
 def test_published_sizes():
     """QResNet-20, full and compact, without counting the classifier and the first layer thrice."""
     model = ResNet(3, 10, num_layers=20, bias=True)
@@ -404,7 +447,8 @@ def test_random_start_draws_every_branch():
         (
             lambda: to_quadratic(nn.Sequential(torch.nn.utils.spectral_norm(nn.Linear(2, 2)))),
             ValueError,
-            "layers to convert must have no hooks, such as those of spectral_norm: got some at 0;",
+            "layers to convert must have no hooks, such as those of spectral_norm, and no forward "
+            "of their own: got some at 0;",
         ),
         (lambda: to_quadratic(nn.ReLU()), ValueError, "to convert: got 1 ReLU"),
         (lambda: to_quadratic(nn.Linear(2, 2), skip=["x"]), ValueError, "skip must name modules"),
@@ -413,6 +457,12 @@ def test_random_start_draws_every_branch():
             ValueError,
             "init must be 'relinear' or 'random': got 'rand'",
         ),
+        (
+            lambda: to_quadratic(nn.Sequential(nn.Linear(2, 2)), skip=(n for n in ["0"])),
+            TypeError,
+            "skip must be a collection of names: got <generator object",
+        ),
+        (lambda: to_quadratic(nn.Linear(2, 2), skip=[""]), ValueError, "model must have layers of"),
         (
             lambda: to_quadratic(nn.Sequential(nn.Linear(2, 2)), skip="0"),
             TypeError,

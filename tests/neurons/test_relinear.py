@@ -173,6 +173,9 @@ def test_a_schedule_that_begins_at_zero_hides_nothing():
             assert check_relinear(model, optimizer)
         else:
             warns(model, optimizer, "as fast as the linear ones")
+        for group in optimizer.param_groups:
+            group["lr"] = 0.1
+        warns(model, optimizer, "as fast as the linear ones")
 
 
 def warns(model, optimizer, message):

@@ -21,7 +21,13 @@ from torch.nn.modules.utils import _pair, _single
 
 from neurarium.memory.arguments import require_count
 from neurarium.neurons.basis import require_points
-from neurarium.neurons.quadratic_product import LINEAR, Geometry, quadratic_product
+from neurarium.neurons.quadratic_product import (
+    LINEAR,
+    Geometry,
+    is_mixed,
+    quadratic_product,
+    unmixed,
+)
 
 MODES = ("full", "compact")
 INITS = ("relinear", "random")
@@ -108,9 +114,9 @@ class QuadraticUnits(nn.Module):
         """q(x) in float32 at least: products overflow in half precision."""
         found = x.dtype
         device = x.device.type
-        if torch.is_autocast_enabled(device):
+        if is_mixed(device):
             wide = torch.float64 if found == torch.float64 else torch.float32
-            with torch.autocast(device, enabled=False):
+            with unmixed(device):
                 return self._branches(x.to(wide), lambda weight: weight.to(wide))
         if found in (torch.float16, torch.bfloat16):
             return self._branches(x.float(), lambda weight: weight.float()).to(found)

@@ -30,8 +30,8 @@ def to_quadratic(
 ) -> nn.Module:
     """Make the layers of a model quadratic; until it is trained on, it computes what it did.
 
-    Bit for bit in float32 and float64; in half precision up to rounding, because the quadratic
-    form is computed in float32.
+    Bit for bit in float32 and float64, for inputs whose squares are finite; in half precision up to
+    rounding, because the quadratic form is computed in float32.
 
     `On Expressivity and Trainability of Quadratic Networks <https://arxiv.org/abs/2110.06081>`_
     keeps the first layer of the image and the classifier conventional: name them in ``skip``.
@@ -67,8 +67,9 @@ def to_quadratic(
     if init not in INITS:
         raise ValueError(f"init must be 'relinear' or 'random': got {init!r}")
     _require_types(types)
-    if isinstance(skip, str):
-        raise TypeError(f"skip must be a collection of names: got {skip!r}; write [{skip!r}]")
+    if isinstance(skip, str) or not isinstance(skip, Collection):
+        hint = f"; write [{skip!r}]" if isinstance(skip, str) else "; write it as a list"
+        raise TypeError(f"skip must be a collection of names: got {skip!r}{hint}")
     names = {name for name, _ in model.named_modules(remove_duplicate=False)}
     if unknown := sorted(set(skip) - names):
         raise ValueError(f"skip must name modules of the model: got {', '.join(unknown)}")
@@ -106,7 +107,7 @@ def _chosen(
 
 
 def _within(name: str, part: str) -> bool:
-    return name == part or name.startswith(f"{part}.")
+    return part in ("", name) or name.startswith(f"{part}.")
 
 
 def _require_types(types: tuple[type[nn.Module], ...]) -> None:
@@ -140,9 +141,11 @@ def _require_untied(
 
 def _require_no_hooks(chosen: list[tuple[str, nn.Module]]) -> None:
     for name, module in chosen:
-        if any(value for key, value in vars(module).items() if key.endswith("_hooks")):
+        hooks = any(value for key, value in vars(module).items() if key.endswith("_hooks"))
+        if hooks or "forward" in vars(module):
             raise ValueError(
-                "layers to convert must have no hooks, such as those of spectral_norm: got some at "
+                "layers to convert must have no hooks, such as those of spectral_norm, and no "
+                "forward of their own: got some at "
                 f"{name or type(module).__name__}; name it in skip, or add them after conversion"
             )
 

@@ -9,6 +9,7 @@ operations.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,28 @@ class Geometry:
 LINEAR = Geometry()
 
 
+def is_mixed(device: str) -> bool:
+    """Whether autocast is on for this kind of device.
+
+    Example:
+        >>> with torch.autocast("cpu", torch.bfloat16):
+        ...     is_mixed("cpu"), is_mixed("meta")
+        (True, False)
+    """
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def unmixed(device: str) -> Any:
+    """Without autocast: in half precision squares overflow.
+
+    Example:
+        >>> with torch.autocast("cpu", torch.bfloat16), unmixed("cpu"):
+        ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+        torch.float32
+    """
+    return torch.autocast(device, enabled=False) if is_mixed(device) else nullcontext()
+
+
 def quadratic_product(
     x: Tensor,
     linear: tuple[Tensor, Tensor | None],
@@ -126,21 +149,27 @@ class _Quadratic(torch.autograd.Function):
         saved = ctx.saved_tensors  # once: under gradient checkpointing there is no second time
         tensors, factors = saved[:7], saved[7:]
         needed = ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled():  # second derivatives
-            found = _differentiable(ctx.geometry, tensors, needed, gradients[0])
-        else:
-            found = _direct(ctx.geometry, tensors, factors, needed, gradients[0])
+        with unmixed(gradients[0].device.type):
+            batched = torch._C._functorch.is_legacy_batchedtensor(gradients[0])
+            if torch.is_grad_enabled() or batched:  # second derivatives, many gradients at once
+                found = _differentiable(ctx.geometry, tensors, needed, gradients[0])
+            else:
+                found = _direct(ctx.geometry, tensors, factors, needed, gradients[0])
         return (None, *found)
 
 
 def _differentiable(
     geometry: Geometry, tensors: tuple[Tensor | None, ...], needed: tuple[bool, ...], dq: Tensor
 ) -> Found:
-    copies = [None if t is None else t.view_as(t) for t in tensors]
+    again = torch.is_grad_enabled()
+    copies = [
+        t if t is None else t.view_as(t) if again else t.detach().requires_grad_(need)
+        for t, need in zip(tensors, needed, strict=True)
+    ]
     with torch.enable_grad():
         q = _plain(geometry, *copies)  # type: ignore[arg-type]
     wanted = [copy for copy, need in zip(copies, needed, strict=True) if need and copy is not None]
-    found = iter(torch.autograd.grad(q, wanted, dq, create_graph=True))
+    found = iter(torch.autograd.grad(q, wanted, dq, create_graph=again))
     return tuple(next(found) if need else None for need in needed)
 
 

@@ -43,7 +43,7 @@ def relinear_param_groups(
         lr: of everything else.
         gamma_interaction: factor of w_g and b_g, in [0, 1].
         gamma_square: factor of w_b and c, in [0, 1].
-        weight_decay: of all groups but that of b_g.
+        weight_decay: of all groups but that of b_g, whatever the optimizer's own says.
 
     Returns:
         Groups called ``base``, ``interaction``, ``interaction_bias`` and ``square``, those that are
@@ -119,17 +119,16 @@ def check_relinear(model: nn.Module, optimizer: Optimizer) -> bool:
 
 def _wrong(layers: Iterable[QuadraticUnits], optimizer: Optimizer) -> str | None:
     groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-    # a schedule may begin at 0, and multiplies all groups alike
-    rates = {key: float(group.get("initial_lr", group["lr"])) for key, group in groups.items()}
     for layer in layers:
-        base = rates.get(id(layer.linear_weight))
+        base = groups.get(id(layer.linear_weight))
         if base is None and layer.linear_weight.requires_grad:
             return (
                 "does not hold the linear weights of the quadratic layers, as when it is built "
                 "before to_quadratic: build it from relinear_param_groups(model, lr)"
             )
-        terms = [rates.get(id(parameter), 0.0) for parameter, _ in layer.linear_point()]
-        if base is not None and any(rate >= base > 0 for rate in terms):
+        terms = [groups.get(id(parameter)) for parameter, _ in layer.linear_point()]
+        # a schedule may begin at 0, and multiplies all groups alike
+        if any(_is_as_fast(term, base, rate) for term in terms for rate in ("lr", "initial_lr")):
             return (
                 "trains the quadratic terms as fast as the linear ones: build it from "
                 "relinear_param_groups(model, lr), or step a ReLinearShrink after it"
@@ -140,6 +139,12 @@ def _wrong(layers: Iterable[QuadraticUnits], optimizer: Optimizer) -> str | None
                 "it from relinear_param_groups(model, lr), or set their weight_decay to 0"
             )
     return None
+
+
+def _is_as_fast(term: dict[str, Any] | None, base: dict[str, Any] | None, rate: str) -> bool:
+    if term is None or base is None:
+        return False
+    return float(term.get(rate, 0.0)) >= float(base.get(rate, 0.0)) > 0
 
 
 class ReLinearShrink:
