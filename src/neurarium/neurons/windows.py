@@ -145,13 +145,7 @@ class AFKANLinear(nn.Module):
         if feature_norm == "running":
             self.register_buffer("lowest", torch.empty((), **factory))
             self.register_buffer("highest", torch.empty((), **factory))
-        self._has_warned = False
-        if norm == "layer" and in_features == 1:
-            warnings.warn(
-                "norm='layer' makes a single input 0, so that the output is constant; use 'batch' "
-                "or None",
-                stacklevel=2,
-            )
+        self._has_warned = self._has_warned_of_width = False
         self.reset_parameters()
 
     @torch.no_grad()
@@ -187,6 +181,7 @@ class AFKANLinear(nn.Module):
                 f"x must have at least 2 rows in training with norm='batch': got {len(rows)}"
             )
         self._warn_of_neighbours()
+        self._warn_of_width()
         reduced = self._attended(rows) if self.reduction == "spatial" else self._summed(rows)
         if self.norm is not None:
             reduced = self.norm(reduced)
@@ -251,6 +246,16 @@ class AFKANLinear(nn.Module):
         if self.reduction != "spatial":
             return F.linear(features, weight, bias)
         return F.conv1d(features, weight, bias, padding=KERNEL_SIZE // 2, groups=len(weight))
+
+    def _warn_of_width(self) -> None:
+        is_constant = self.in_features == 1 and isinstance(self.norm, nn.LayerNorm)
+        if is_constant and not self._has_warned_of_width and not is_traced():
+            self._has_warned_of_width = True
+            warnings.warn(
+                "norm='layer' makes a single input 0, so that the output is constant; use 'batch' "
+                "or None",
+                stacklevel=3,
+            )
 
     def _summed(self, rows: Tensor) -> Tensor:
         """Global attention and multistep: both need sums over windows only."""
