@@ -186,6 +186,8 @@ def test_masked_tokens_leave_no_trace():
     assert_close(layer(x, mask=torch.zeros_like(mask)), layer.out.bias.expand_as(x))
     unknown = torch.where(mask[..., None], x, torch.nan)
     assert_close(layer(unknown, mask=mask)[mask], out[mask])
+    layer(unknown, mask=mask)[mask].sum().backward()
+    assert all(p.grad.isfinite().all() for p in layer.parameters())
     assert_close(layer(unknown, mask=mask, return_attention=True)[0][mask], out[mask])
 
 

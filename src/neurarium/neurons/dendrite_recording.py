@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,8 +58,7 @@ def record_epoch(
     model: nn.Module,
     layers: Mapping[str, Dendritic],
     train: Train,
-    *,
-    like: Optimizer | None = None,
+    like: Optimizer,
 ) -> dict[str, Recording]:
     """Inputs and errors of every layer in one epoch that changes nothing, buffers neither.
 
@@ -77,7 +76,8 @@ def record_epoch(
         >>> def train(model, optimizer):
         ...     model(torch.ones(4, 3)).mean().backward()
         ...     optimizer.step()
-        >>> record_epoch(layer, {"": layer}, train)[""].errors[0].unique()
+        >>> optimizer = torch.optim.SGD(layer.parameters())
+        >>> record_epoch(layer, {"": layer}, train, optimizer)[""].errors[0].unique()
         tensor([0.5000])
     """
     recordings = {name: Recording() for name in layers}
@@ -86,7 +86,7 @@ def record_epoch(
     for name, layer in layers.items():
         layer.observe(recordings[name].add)
     try:
-        train(model, _Still.of(model, like))
+        train(model, _Still([dict(group) for group in like.param_groups], dict(like.defaults)))
     finally:
         for layer in layers.values():
             layer.observe(None)
@@ -104,13 +104,6 @@ def record_epoch(
 
 class _Still(Optimizer):
     """An optimizer that changes nothing."""
-
-    @classmethod
-    def of(cls, model: nn.Module, like: Optimizer | None) -> Self:
-        """With the groups of another one; they may be changed."""
-        if like is None:
-            return cls(model.parameters(), {"lr": 0.0})
-        return cls([dict(group) for group in like.param_groups], dict(like.defaults))
 
     def step(self, closure: Any = None) -> Any:
         """Nothing, but for the closure."""

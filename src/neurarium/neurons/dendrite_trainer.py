@@ -375,7 +375,7 @@ class DendriteTrainer:
 
     def _record(self, train: Train) -> dict[str, tuple[Tensor, Tensor]]:
         """Inputs and errors of every layer in one epoch that changes nothing."""
-        recordings = record_epoch(self.model, self.layers, train, like=self._optimizer())
+        recordings = record_epoch(self.model, self.layers, train, self._optimizer())
         silent = tuple(name for name, record in recordings.items() if not record.errors)
         if new := [name for name in silent if name not in self.skipped]:
             warnings.warn(

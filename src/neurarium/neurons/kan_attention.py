@@ -155,14 +155,13 @@ class KolmogorovArnoldAttention(nn.Module):
         """
         self._require_tokens(x)
         allowed = _joint_mask(mask, attn_mask, x, self.num_heads)
+        if mask is not None:  # NaN in padding would reach every gradient
+            x = torch.where(mask[..., None], x, x.nan_to_num(0.0, 0.0, 0.0))
         query, key, value = (
             part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for part in self.qkv(x).chunk(3, -1)
         )
         query = query * query.shape[-1] ** -0.5
-        if mask is not None:  # whatever stands there, NaN too
-            hidden = ~mask[:, None, :, None]
-            key, value = key.masked_fill(hidden, 0.0), value.masked_fill(hidden, 0.0)
         thinned = self.training and self.attn_dropout > 0
         maps = None
         if return_attention or thinned or attn_mask is not None or self.operator.normalize:

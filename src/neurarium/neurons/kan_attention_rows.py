@@ -9,12 +9,12 @@ pass computes scores and functions again from queries and keys.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from neurarium.neurons.autocast import unmixed
 from neurarium.neurons.basis import Basis
 from neurarium.neurons.contraction import (
     Activation,
@@ -108,7 +108,7 @@ class _Rows(torch.autograd.Function):
         ctx.basis, ctx.activation, ctx.names = basis, activation, names
         batch, heads, rows, _ = query.shape
         out = query.new_empty(heads, weight.shape[2], batch, rows)
-        with _as_given(query):
+        with unmixed(query.device.type):  # sums in place keep the precision they add to
             for part in _chunks(query, key, weight):
                 points = _points(query, key, part)
                 values = filled(points, basis, activation)
@@ -125,7 +125,7 @@ class _Rows(torch.autograd.Function):
         query, key, weight, mask, *tensors = ctx.saved_tensors
         needed = [*ctx.needs_input_grad[:3], *ctx.needs_input_grad[7:]]
         if not torch.is_grad_enabled() and is_unchanged(ctx, tensors):
-            with _as_given(query):
+            with unmixed(query.device.type):  # sums in place keep the precision they add to
                 found = _recomputed(ctx, query, key, weight, mask, needed[3:], gradients[0])
         else:
 
@@ -174,13 +174,6 @@ def _recomputed(
             so_far = by_own[place]
             by_own[place] = found if so_far is None else so_far + found
     return [by_query, by_key, by_weight.transpose(0, 1), *by_own]
-
-
-def _as_given(x: Tensor) -> Any:
-    """Without autocast: sums in place must keep the precision of what they add to."""
-    kind = x.device.type
-    active = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    return torch.autocast(kind, enabled=False) if active else nullcontext()
 
 
 Part = tuple[slice, slice]

@@ -20,14 +20,9 @@ from torch.nn import functional as F
 from torch.nn.modules.utils import _pair, _single
 
 from neurarium.memory.arguments import require_count
+from neurarium.neurons.autocast import is_mixed, unmixed
 from neurarium.neurons.basis import require_points
-from neurarium.neurons.quadratic_product import (
-    LINEAR,
-    Geometry,
-    is_mixed,
-    quadratic_product,
-    unmixed,
-)
+from neurarium.neurons.quadratic_product import LINEAR, Geometry, quadratic_product
 
 MODES = ("full", "compact")
 INITS = ("relinear", "random")

@@ -9,7 +9,6 @@ operations.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from neurarium.neurons.autocast import unmixed
 from neurarium.neurons.tracing import is_traced
 
 Found = tuple[Tensor | None, ...]
@@ -69,28 +69,6 @@ class Geometry:
 
 
 LINEAR = Geometry()
-
-
-def is_mixed(device: str) -> bool:
-    """Whether autocast is on for this kind of device.
-
-    Example:
-        >>> with torch.autocast("cpu", torch.bfloat16):
-        ...     is_mixed("cpu"), is_mixed("meta")
-        (True, False)
-    """
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-
-
-def unmixed(device: str) -> Any:
-    """Without autocast: in half precision squares overflow.
-
-    Example:
-        >>> with torch.autocast("cpu", torch.bfloat16), unmixed("cpu"):
-        ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
-        torch.float32
-    """
-    return torch.autocast(device, enabled=False) if is_mixed(device) else nullcontext()
 
 
 def quadratic_product(
