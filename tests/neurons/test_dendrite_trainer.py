@@ -122,6 +122,24 @@ def test_neurons_of_a_sequence_are_its_features():
         (nn.Sequential(nn.Linear(6, 8), nn.ReLU()), -1, 8),
         (nn.Sequential(nn.Sequential(nn.Conv1d(6, 8, 3), nn.ReLU()), nn.Dropout()), 1, 8),
         (nn.Sequential(nn.Linear(6, 8), nn.Flatten()), 1, None),
+        (nn.Embedding(6, 8), -1, 8),
+        *(
+            (nn.Sequential(nn.Linear(6, 8), kind()), -1, 8)
+            for kind in (
+                nn.Softplus,
+                nn.Mish,
+                nn.SELU,
+                nn.Hardswish,
+                nn.PReLU,
+                nn.AlphaDropout,
+                nn.LogSigmoid,
+                nn.Softsign,
+                nn.ReLU6,
+                nn.CELU,
+                nn.Hardtanh,
+            )
+        ),
+        (nn.Sequential(nn.Linear(6, 8), nn.Softmax(-1)), -1, 8),
     ):
         wrapped = to_dendritic(nn.Sequential(unit), names=["0"])[0]
         assert (wrapped.neuron_dim, wrapped.num_neurons) == (dim, count)

@@ -228,9 +228,40 @@ def test_each_neuron_keeps_its_best_candidate():
         for member, between in zip(pool.members, pool.between, strict=True):
             now = covariance(layer.respond(member, between, x, earlier), e).abs()
             assert (pool.best >= now).all()
-    assert is_rowwise(CONV)
-    assert not is_rowwise(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
-    assert not is_rowwise(nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("module", "neuron_dim", "ndim", "expected"),
+    [
+        (CONV, 1, 4, True),
+        (CONV, -3, 4, True),
+        (CONV, -1, 4, False),
+        (nn.Linear(2, 2), -1, 3, True),
+        (nn.Linear(2, 2), 1, 2, True),
+        (nn.Linear(2, 2), 1, 3, False),  # neurons along time
+        (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), 1, 2, True),
+        (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), -1, 3, False),  # a norm along time
+        (nn.Sequential(nn.Linear(2, 2), nn.Identity()), -1, 3, True),
+        (nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), -1, 2, False),
+        (nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), -1, 2, False),
+        (nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2)), -1, 2, False),
+    ],
+)
+def test_which_neurons_have_rows_of_their_own(module, neuron_dim, ndim, expected):
+    assert is_rowwise(module, neuron_dim, ndim) == expected
+
+
+def test_candidates_of_time_steps_are_kept_whole():
+    """As many time steps as features: rows of weights are of features all the same."""
+    torch.manual_seed(0)
+    layer = Dendritic(nn.Linear(4, 5), neuron_dim=1)
+    x, e = torch.randn(300, 5, 4), torch.randn(300, 5, 5)
+    layer(x)
+    pool = CandidatePool(layer, size=3, lr=0.2)
+    train_pool(pool, x, e, num_epochs=5, patience=5, batch_size=64)
+    with torch.no_grad():
+        made = layer.respond(pool.best_dendrite.eval(), pool.best_between, x, [])
+    assert_close(covariance(made, e).abs(), pool.best)
 
 
 def test_candidates_are_kept_whole_where_neurons_share_weights():
@@ -754,6 +785,39 @@ def test_transformers_can_be_wrapped_around_their_layers():
     x = torch.randn(2, 5, 8)
     out = to_dendritic(model, skip=["0"]).eval()(x)
     assert torch.equal(out, model.eval()(x))
+
+
+def test_arguments_reach_every_layer():
+    x = torch.randn(4, 4)
+    model = to_dendritic(
+        nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), activation="tanh", perforate=False,
+        neuron_dim=0, output_getter=torch.neg,
+    )  # fmt: skip
+    for layer in model:
+        assert (layer.activation, layer.perforate, layer.neuron_dim) == ("tanh", False, 0)
+        assert torch.equal(layer(x), -layer.module(x))
+
+
+def test_drawing_anew_takes_dendrites_out_again():
+    layer = grown(nn.Linear(4, 3))
+    before = [p.detach().clone() for p in dendrite_parameters(layer)]
+    layer.reset_parameters()
+    x = torch.randn(5, 4).double()
+    assert torch.equal(layer(x), layer.module(x))
+    assert not any(weight.any() for weight in (layer.top, *layer.between))
+    assert not any(
+        torch.equal(a, b) for a, b in zip(before, dendrite_parameters(layer), strict=True)
+        if a.numel()
+    )  # fmt: skip
+
+
+def test_a_dendrite_has_parameters_of_its_own():
+    layer = grown(nn.Linear(4, 3), count=1)
+    for module in (layer.module, layer.dendrites[0]):
+        with pytest.raises(ValueError, match="dendrite must have parameters of its own: got some"):
+            layer.add_dendrite(module)
+    assert layer.num_dendrites == 1
+    assert layer.module.weight.requires_grad
 
 
 def test_a_state_of_another_size_leaves_the_layer_as_it_was():

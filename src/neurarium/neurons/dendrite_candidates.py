@@ -19,7 +19,7 @@ from neurarium.neurons.dendrite_objective import (
 )
 from neurarium.neurons.dendrites import Dendritic
 
-ROWWISE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity)
+ROWWISE = (nn.BatchNorm1d, nn.BatchNorm2d)
 MIXING = (nn.Linear, nn.Conv1d, nn.Conv2d)
 IMPROVEMENT = 1e-3
 """Relative growth of |Cov| that counts."""
@@ -52,7 +52,7 @@ class CandidatePool:
         self.layer = layer
         like = next(layer.module.parameters())
         shape = (layer.num_dendrites, layer.num_neurons)
-        self.members = [layer.new_dendrite() for _ in range(size)]
+        self.members = [layer.new_dendrite().train() for _ in range(size)]
         self.between = [like.new_zeros(shape).requires_grad_() for _ in range(size)]
         parameters = [p for member in self.members for p in member.parameters()]
         num_inputs = max((p[0].numel() for p in parameters if p.ndim > 1), default=1)
@@ -61,7 +61,6 @@ class CandidatePool:
         self.best = like.new_full((layer.num_neurons,), -1.0)
         self.best_dendrite = copy.deepcopy(self.members[0])
         self.best_between = self.between[0].detach().clone()
-        self.rowwise = is_rowwise(layer.module)
 
     def learn(self, x: Tensor, errors: Tensor) -> None:
         """One step of all candidates up their covariance with one batch of errors."""
@@ -89,7 +88,7 @@ class CandidatePool:
             outputs = self.layer.respond(member, self.between[place], x, earlier)
             member.train()
             found = covariance(outputs, errors, neuron_dim=self.layer.neuron_dim).abs()
-            if self.rowwise:
+            if is_rowwise(self.layer.module, self.layer.neuron_dim, outputs.ndim):
                 better = found > self.best
             else:
                 better = (found.sum() > self.best.sum()).expand_as(found)
@@ -99,27 +98,37 @@ class CandidatePool:
     def _keep(self, place: int, found: Tensor, better: Tensor) -> None:
         self.best = torch.where(better, found, self.best)
         self.best_between[:, better] = self.between[place].detach()[:, better]
-        kept, now = self.best_dendrite.state_dict(), self.members[place].state_dict()
-        for name, value in kept.items():
-            if value.ndim and len(value) == len(better):
-                value[better] = now[name][better]
-            elif better.any():
-                value.copy_(now[name])
+        now = self.members[place].state_dict()
+        if better.all():
+            self.best_dendrite.load_state_dict(now)
+        elif better.any():
+            for name, value in self.best_dendrite.state_dict().items():
+                rows = better if value.ndim else ...  # a batch norm's counter is one number
+                value[rows] = now[name][rows]
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
 
-def is_rowwise(module: nn.Module) -> bool:
+def is_rowwise(module: nn.Module, neuron_dim: int, ndim: int) -> bool:
     """Whether each neuron has rows of its own, so that candidates can be mixed neuron by neuron.
 
+    Args:
+        module: of the layer.
+        neuron_dim: the axis of its output that counts neurons.
+        ndim: axes of its output.
+
     Example:
-        >>> is_rowwise(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)))
+        >>> is_rowwise(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)), 1, 4)
         True
-        >>> is_rowwise(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)))
+        >>> is_rowwise(nn.Linear(3, 4), 1, 3)  # neurons along time
         False
     """
-    kinds = [type(part) for part in module.modules() if type(part) is not nn.Sequential]
+    kinds = [type(part) for part in module.modules()
+             if type(part) not in (nn.Sequential, nn.Identity)]  # fmt: skip
+    axes = [-1 if kind is nn.Linear else 1 for kind in kinds]
+    if any((axis - neuron_dim) % ndim for axis in axes):
+        return False
     # a norm before the weights has rows of inputs, which all neurons share
     return bool(kinds) and kinds[0] in MIXING and all(kind in ROWWISE for kind in kinds[1:])
 

@@ -5,6 +5,7 @@ The network is fixed while dendrites learn (https://arxiv.org/abs/2501.18018).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,23 +33,43 @@ class Recording:
 
     def add(self, x: Tensor, error: Tensor) -> None:
         """What an observer is called with. Losses are means over batches: undo the division."""
+        error = error.detach()
+        wide = error.to(torch.promote_types(error.dtype, torch.float32))  # half would overflow
         self.inputs.append(x)
-        self.errors.append(error.detach() * len(error))
+        self.errors.append(wide * len(error))
 
     def joined(self, name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """All inputs and errors; errors in units of their deviation in each layer.
 
+        Batches with errors that are not finite, such as those that loss scaling skips, are left out
+        with a warning.
+
         Args:
             name: of the layer.
             dtype: of its parameters, which autocast need not keep; ids stay as they are.
+
+        Raises:
+            ValueError: inputs of several shapes, or no batch with finite errors.
         """
-        shapes = sorted({tuple(x.shape[1:]) for x in self.inputs})
+        finite = [bool(error.isfinite().all()) for error in self.errors]
+        if not any(finite):
+            raise ValueError(f"errors of {name} must be finite: got none in {len(finite)} batches")
+        if not all(finite):
+            warnings.warn(
+                f"errors of {name} must be finite to be recorded: {finite.count(False)} of "
+                f"{len(finite)} batches are left out",
+                UserWarning,
+                stacklevel=2,
+            )
+        inputs = [x for x, kept in zip(self.inputs, finite, strict=True) if kept]
+        errors_kept = [error for error, kept in zip(self.errors, finite, strict=True) if kept]
+        shapes = sorted({tuple(x.shape[1:]) for x in inputs})
         if len(shapes) > 1:
             raise ValueError(
                 f"inputs of {name} must have one shape to be recorded: got {shapes[0]} and "
                 f"{shapes[1]}; pad them"
             )
-        x, errors = torch.cat(self.inputs), torch.cat(self.errors).to(dtype)
+        x, errors = torch.cat(inputs), torch.cat(errors_kept).to(dtype)
         x = x.to(dtype) if x.is_floating_point() else x
         scale = errors.std() if errors.numel() > 1 else errors.new_zeros(())
         return x, errors / scale if scale > 0 else errors

@@ -6,10 +6,9 @@ A Neuroscience Inspired Extension to Artificial Neural Networks (https://arxiv.o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from torch import Tensor
-
-State = dict[str, Tensor]
+State = dict[str, Any]
 Phase = tuple[int, int, float, bool]
 
 

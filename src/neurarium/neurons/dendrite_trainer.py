@@ -8,6 +8,7 @@ A dendrite that does not pay is dropped; after ``max_tries`` such, the best netw
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Callable
@@ -44,7 +45,7 @@ class DendriteTrainer:
     `A Neuroscience Inspired Extension to Artificial Neural Networks
     <https://arxiv.org/abs/2501.18018>`_. The correlation training of the authors is not public:
     this one is written from the paper and from cascade correlation, and its constants are ours.
-    Weight decay acts on no dendrite.
+    Weight decay acts on no frozen dendrite, only on those that ``objective="gradient"`` trains.
 
     Args:
         model: with :class:`Dendritic` layers, from :func:`to_dendritic`.
@@ -257,7 +258,7 @@ class DendriteTrainer:
         best, state, since, epoch = worst, self._state(), 0, 0
         while since < self.patience and epoch != self.max_epochs:
             train(self.model, optimizer)
-            if not steps:
+            if not steps and not self._has_overflow():
                 raise RuntimeError(
                     "train must step the optimizer that it is given: got no step; another one "
                     "misses the parameters that dendrites add"
@@ -295,15 +296,22 @@ class DendriteTrainer:
 
         Raises:
             RuntimeError: dendrites before the neurons were trained.
+            TypeError: dendrites without ``train``.
         """
         if phase not in ("neuron", "dendrite"):
             raise ValueError(f"phase must be 'neuron' or 'dendrite': got {phase!r}")
         self._pools, self._records = {}, {}
         if phase == "neuron":
             return
-        if not self._trained or train is None:
+        if not self._trained:
             raise RuntimeError("neurons must be trained before dendrites: call train_neurons first")
+        if train is None:
+            raise TypeError(
+                "train must be given to record what layers see: got None; call "
+                'set_phase("dendrite", train)'
+            )
         self._records = self._record(train)
+        self._skip(tuple(name for name in self.layers if name not in self._records))
         for name in self._records:
             self._pools[name] = CandidatePool(
                 self.layers[name], size=self.pool_size, lr=self.candidate_lr
@@ -318,11 +326,12 @@ class DendriteTrainer:
         self._require_pools()
         total, neurons, improved = 0.0, 0, False
         for name, pool in self._pools.items():
-            x, errors = self._records[name]
-            before = pool.best.clone()
-            for rows in batches_of(x, self.candidate_batch):
-                pool.learn(x[rows], errors[rows])
-            now = pool.measure(x, errors)
+            now = before = pool.best.clone()
+            if name in self._records:  # a layer may be silent in one of several epochs
+                x, errors = self._records[name]
+                for rows in batches_of(x, self.candidate_batch):
+                    pool.learn(x[rows], errors[rows])
+                now = pool.measure(x, errors)
             improved |= bool((now > (1 + IMPROVEMENT) * before).any())
             total, neurons = total + float(now.sum()), neurons + len(now)
         self.num_candidate_epochs += len(self._pools)
@@ -376,7 +385,14 @@ class DendriteTrainer:
     def _record(self, train: Train) -> dict[str, tuple[Tensor, Tensor]]:
         """Inputs and errors of every layer in one epoch that changes nothing."""
         recordings = record_epoch(self.model, self.layers, train, self._optimizer())
-        silent = tuple(name for name, record in recordings.items() if not record.errors)
+        return {
+            name: record.joined(name, next(self.layers[name].module.parameters()).dtype)
+            for name, record in recordings.items()
+            if record.errors
+        }
+
+    def _skip(self, silent: tuple[str, ...]) -> None:
+        """Each layer without a gradient is named once."""
         if new := [name for name in silent if name not in self.skipped]:
             warnings.warn(
                 f"{', '.join(new)} received no gradient in training mode and will have no "
@@ -385,11 +401,6 @@ class DendriteTrainer:
                 stacklevel=2,
             )
         self.skipped = silent
-        return {
-            name: record.joined(name, next(self.layers[name].module.parameters()).dtype)
-            for name, record in recordings.items()
-            if record.errors
-        }
 
     def _optimizer(self) -> Optimizer:
         """The factory's, which must have all parameters that the loss trains."""
@@ -408,10 +419,13 @@ class DendriteTrainer:
         return optimizer
 
     def _score(self, validate: Callable[[nn.Module], float]) -> float:
-        was = self.model.training
-        with torch.no_grad():
-            given = validate(self.model.eval())
-        self.model.train(was)
+        modes = [(part, part.training) for part in self.model.modules()]
+        try:
+            with torch.no_grad():
+                given = validate(self.model.eval())
+        finally:
+            for part, mode in modes:
+                part.training = mode
         try:
             score = float(given)
         except (TypeError, ValueError, RuntimeError):
@@ -423,8 +437,16 @@ class DendriteTrainer:
     def _is_better(self, score: float, best: float) -> bool:
         return score > best if self.maximize else score < best
 
+    def _has_overflow(self) -> bool:
+        """Whether loss scaling skipped the last step of an epoch."""
+        gradients = (p.grad for p in self.model.parameters() if p.grad is not None)
+        return not all(bool(gradient.isfinite().all()) for gradient in gradients)
+
     def _state(self) -> State:
-        return {name: value.clone() for name, value in self.model.state_dict().items()}
+        return {
+            name: value.clone() if isinstance(value, Tensor) else copy.deepcopy(value)
+            for name, value in self.model.state_dict().items()
+        }
 
     def _require_pools(self) -> None:
         if not self._pools:

@@ -24,8 +24,12 @@ from neurarium.memory.arguments import require_tensor
 from neurarium.neurons.plain_tensors import is_plain
 
 SAME_SHAPE: tuple[type[nn.Module], ...] = (
-    nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.Identity, nn.Dropout, nn.ReLU, nn.LeakyReLU, nn.ELU,
-    nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid,
+    nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.LocalResponseNorm, nn.Identity,
+    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout,
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU,
+    nn.Mish, nn.Hardswish, nn.Tanh, nn.Hardtanh, nn.Sigmoid, nn.Hardsigmoid, nn.LogSigmoid,
+    nn.Softplus, nn.Softsign, nn.Threshold, nn.Hardshrink, nn.Softshrink, nn.Tanhshrink,
+    nn.Softmax, nn.Softmin, nn.LogSoftmax, nn.Softmax2d,
 )  # fmt: skip
 """What leaves the neurons to the module before it."""
 Observer = Callable[[Tensor, Tensor], None]
@@ -128,7 +132,8 @@ class Dendritic(nn.Module):
         Raises:
             RuntimeError: before the number of neurons is known.
             TypeError: a dendrite that is no module, or weights that are no tensor.
-            ValueError: another number of neurons than the module's.
+            ValueError: another number of neurons than the module's, or parameters that the layer
+                has already.
         """
         if self.num_neurons is None:
             raise RuntimeError("the number of neurons must be known: call forward once before")
@@ -137,6 +142,12 @@ class Dendritic(nn.Module):
             raise TypeError(f"dendrite must be an nn.Module: got {type(dendrite).__name__}")
         if (found := _neurons(dendrite)) not in (None, self.num_neurons):
             raise ValueError(f"dendrite must have {self.num_neurons} neurons: got {found}")
+        taken = {id(parameter) for parameter in self.parameters()}
+        if any(id(parameter) in taken for parameter in dendrite.parameters()):
+            raise ValueError(
+                "dendrite must have parameters of its own: got some that the layer has already; "
+                "use copy.deepcopy"
+            )
         like = next(self.module.parameters())
         count = self.num_dendrites
         if between is None:
@@ -232,7 +243,7 @@ class Dendritic(nn.Module):
             for weight, output in zip(self.top, self.dendrite_outputs(seen), strict=True):
                 out = out + self.along_neurons(weight, out) * output
         if self._observer is not None and self.training and out.requires_grad:
-            observer, kept = self._observer, x.detach()
+            observer, kept = self._observer, x.detach().clone()
             out.register_hook(lambda error: observer(kept, error))
         return out
 
@@ -275,8 +286,16 @@ class Dendritic(nn.Module):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *arguments: Any
     ) -> None:
-        """Grow or shrink to the dendrites of the state before it is copied."""
+        """Grow or shrink to the dendrites of the state before it is copied.
+
+        A state without this layer, or with a part of its module, takes no dendrites away.
+        """
         top = state_dict.get(f"{prefix}top")
+        if top is None and any(
+            f"{prefix}module.{name}" not in state_dict for name in self.module.state_dict()
+        ):
+            super()._load_from_state_dict(state_dict, prefix, *arguments)
+            return
         if top is not None:
             if top.ndim != 2 or self.num_neurons not in (None, top.shape[1]):
                 messages: list[str] = arguments[-1]
@@ -357,19 +376,19 @@ def _last(module: nn.Module) -> nn.Module | None:
 
 
 def neuron_axis(module: nn.Module) -> int:
-    """The axis of neurons: the last one after ``nn.Linear``, else that of channels.
+    """The axis of neurons: the last after ``nn.Linear`` and ``nn.Embedding``, else channels.
 
     Example:
         >>> neuron_axis(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)))
         -1
     """
-    return -1 if isinstance(_last(module), nn.Linear) else 1
+    return -1 if isinstance(_last(module), nn.Linear | nn.Embedding) else 1
 
 
 def _neurons(module: nn.Module) -> int | None:
     """How many neurons a module has, where it says so."""
     last = _last(module)
-    for name in ("out_features", "out_channels", "num_features"):
+    for name in ("out_features", "out_channels", "num_features", "embedding_dim"):
         if isinstance(found := getattr(last, name, None), int):
             return found
     return None
