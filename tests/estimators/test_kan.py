@@ -57,6 +57,24 @@ def test_tables_with_text_and_gaps(estimator, tmp_path):
 
 
 @BOTH
+def test_what_was_fitted_is_what_is_saved(estimator, tmp_path):
+    """A network with other arguments than the trained one could not be loaded."""
+    X, size, _ = table()
+    model = estimator(**FAST, random_state=0).fit(X, size > 0)
+    expected = model.predict(X)
+    model.set_params(hidden_features=(5,), device="cpu")
+    with pytest.raises(ValueError, match=r"got hidden_features = \(5,\) after \(4,\); fit again"):
+        model.save(tmp_path)
+    model.set_params(hidden_features=(4,)).save(tmp_path / "first")
+    loaded = load_estimator(tmp_path / "first")
+    loaded.save(tmp_path / "second")
+    assert np.array_equal(load_estimator(tmp_path / "second").predict(X), expected)
+    loaded.set_params(layer="fourier")
+    with pytest.raises(ValueError, match=r"got layer = 'fourier' after 'bspline'; fit again"):
+        loaded.save(tmp_path)
+
+
+@BOTH
 def test_equal_seeds_give_equal_models_and_rows_do_not_depend_on_their_batch(estimator):
     X, size, _ = table()
     y = size > 0 if estimator is KANClassifier else size

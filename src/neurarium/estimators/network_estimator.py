@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MIN_VALIDATION_ROWS = 30
 """Fewer rows held out would choose the epoch by chance, so all are trained on instead."""
 PREDICT_ROWS = 8192
+FREE = ("device", "random_state")
+"""Arguments that may change between ``fit`` and ``save``."""
 
 
 def require_count(name: str, value: Any) -> None:
@@ -96,6 +98,7 @@ class NetworkEstimator(SavedToDirectory, BaseEstimator):
         with torch.random.fork_rng(devices=self._cuda_devices()), torch.enable_grad():
             torch.manual_seed(seed)
             self._train(rows, watched, seed)
+        self._fitted_arguments = self.get_params(deep=False)
         return self
 
     def _train(
@@ -217,7 +220,21 @@ class NetworkEstimator(SavedToDirectory, BaseEstimator):
     def _cuda_devices(self) -> list[torch.device]:
         return [self._device()] if self._device().type == "cuda" else []
 
+    def _require_fitted_arguments(self) -> None:
+        """A network with other arguments than the trained one could not be loaded."""
+        now = self.get_params(deep=False)
+        changed = [
+            f"{name} = {now[name]!r} after {value!r}"
+            for name, value in self._fitted_arguments.items()
+            if name not in FREE and not np.array_equal(now[name], value)
+        ]
+        if changed:
+            raise ValueError(
+                f"arguments must be those of fit to be saved: got {', '.join(changed)}; fit again"
+            )
+
     def _get_fitted(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        self._require_fitted_arguments()
         state = {
             "encoder": self.encoder_.get_state(),
             "target": self._target.get_state(),
@@ -237,6 +254,7 @@ class NetworkEstimator(SavedToDirectory, BaseEstimator):
         model = self._build(width).to(next(iter(tensors.values())).dtype)
         model.load_state_dict(tensors)
         self._keep(model.to(self._device()))
+        self._fitted_arguments = self.get_params(deep=False)
 
     def _check_settings(self) -> None:
         hidden = self.hidden_features
