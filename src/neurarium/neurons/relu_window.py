@@ -22,6 +22,8 @@ class ReLUWindow(Basis):
 
     with s = (hi − lo)/g: smooth, 0 outside of [l, h] and at the start 1 in the middle.
 
+    In float16 windows (k + 1) s of 32 and wider overflow: take bfloat16 or float32.
+
     Args:
         num_features: F; each has ends of its own.
         grid_size: g.
